@@ -1,0 +1,129 @@
+//! The diagnosis: hypotheses about the cause, each with its evidence.
+
+use serde::{Deserialize, Serialize};
+
+use super::Release;
+use crate::id::{Confidence, Revision};
+
+/// A place in the source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Location {
+    /// File, relative to the repository's root.
+    pub path: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// The function around it, where there is one.
+    pub function: Option<String>,
+}
+
+impl Location {
+    /// A line of a file.
+    pub fn new(path: impl Into<String>, line: u32) -> Self {
+        Self { path: path.into(), line, function: None }
+    }
+
+    /// Names the function around it.
+    #[must_use]
+    pub fn with_function(mut self, function: impl Into<String>) -> Self {
+        self.function = Some(function.into());
+        self
+    }
+}
+
+/// The request that makes the failure happen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Trigger {
+    /// HTTP method.
+    pub method: String,
+    /// Path with query, as requested.
+    pub target: String,
+    /// The route it belongs to, as the metric source counts it.
+    pub route: String,
+}
+
+impl Trigger {
+    /// A request on a route.
+    pub fn new(
+        method: impl Into<String>,
+        target: impl Into<String>,
+        route: impl Into<String>,
+    ) -> Self {
+        Self { method: method.into(), target: target.into(), route: route.into() }
+    }
+}
+
+/// What a hypothesis blames.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// A defect in the service's code.
+    Code(Location),
+    /// A release; taking it back comes before patching it.
+    Release(Release),
+    /// Something outside the code: a resource, a dependency, an operator. Says what to look at.
+    Environment(String),
+}
+
+/// One possible cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Hypothesis {
+    /// What is blamed.
+    pub cause: Cause,
+    /// Why, in a sentence or two.
+    pub explanation: String,
+    /// What in the case supports it.
+    pub evidence: Vec<String>,
+    /// How sure its author is.
+    pub confidence: Confidence,
+}
+
+impl Hypothesis {
+    /// Blames `cause`, with the reason and how sure its author is.
+    pub fn new(cause: Cause, explanation: impl Into<String>, confidence: Confidence) -> Self {
+        Self { cause, explanation: explanation.into(), evidence: Vec::new(), confidence }
+    }
+
+    /// Adds what supports it.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Vec<String>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+}
+
+/// What is believed to be the cause. No hypothesis at all means inconclusive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// The revision whose source was read.
+    pub base: Revision,
+    /// Hypotheses, most likely first.
+    pub hypotheses: Vec<Hypothesis>,
+    /// Requests that make the failure happen, most telling first.
+    pub triggers: Vec<Trigger>,
+    /// Who made it: `python-trace`, a model's name.
+    pub author: String,
+}
+
+impl Diagnosis {
+    /// A diagnosis read from `base`, most likely hypothesis first.
+    pub fn new(base: Revision, author: impl Into<String>, hypotheses: Vec<Hypothesis>) -> Self {
+        Self { base, hypotheses, triggers: Vec::new(), author: author.into() }
+    }
+
+    /// Adds the requests that make the failure happen.
+    #[must_use]
+    pub fn with_triggers(mut self, triggers: Vec<Trigger>) -> Self {
+        self.triggers = triggers;
+        self
+    }
+
+    /// The most likely hypothesis.
+    pub fn likely(&self) -> Option<&Hypothesis> {
+        self.hypotheses.first()
+    }
+}
