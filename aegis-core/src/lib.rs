@@ -7,7 +7,10 @@ pub mod error;
 pub mod id;
 pub mod model;
 pub mod patch;
+pub mod policy;
+pub mod port;
 pub mod redact;
+pub mod stage;
 pub mod trace;
 
 pub use error::{Error, ErrorKind, Result, Retry};

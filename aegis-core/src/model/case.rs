@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Release, Symptom};
+use super::{Diagnosis, Release, Symptom};
 use crate::id::{Digest, Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 
 /// What kind of trouble an incident is.
@@ -113,6 +113,8 @@ pub struct Case {
     pub symptoms: Vec<Symptom>,
     /// The revision that ran when it was opened, where known.
     pub deployed: Option<Revision>,
+    /// What is believed to be the cause, once there is a diagnosis.
+    pub diagnosis: Option<Diagnosis>,
     /// Recent releases of the service, newest first.
     pub releases: Vec<Release>,
     /// What was tried before, oldest first.
@@ -140,6 +142,7 @@ impl Case {
             opened_at,
             deployed: first.revision.clone(),
             symptoms: vec![first],
+            diagnosis: None,
             releases: Vec::new(),
             attempts: Vec::new(),
             similar: Vec::new(),

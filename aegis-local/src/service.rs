@@ -1,0 +1,89 @@
+//! The service that is looked after, as its owner describes it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aegis_core::ServiceName;
+
+/// How a service is started, asked for its health, and tested.
+///
+/// Commands run through `sh -c` in the folder of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceSpec {
+    /// Its name.
+    pub name: ServiceName,
+    /// Starts it in the foreground.
+    pub start: String,
+    /// URL that answers 2xx while it is healthy; plain `http` on a loopback address.
+    pub health: String,
+    /// URL whose answer holds the running revision (the first 40 hexadecimal digits count).
+    pub version: Option<String>,
+    /// Runs its tests; a pytest command line.
+    pub test: String,
+    /// Variables that are set for the service and its tests.
+    pub env: BTreeMap<String, String>,
+    /// Folder of its Python virtual environment; its `bin` comes first on `PATH`.
+    pub python: Option<PathBuf>,
+    /// Its access log, where it writes one.
+    pub access_log: Option<PathBuf>,
+    /// Log files that it writes beside its standard streams.
+    pub logs: Vec<PathBuf>,
+}
+
+impl ServiceSpec {
+    /// A service that `start` starts, that `health` answers for and that `test` tests.
+    pub fn new(
+        name: impl Into<ServiceName>,
+        start: impl Into<String>,
+        health: impl Into<String>,
+        test: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            start: start.into(),
+            health: health.into(),
+            version: None,
+            test: test.into(),
+            env: BTreeMap::new(),
+            python: None,
+            access_log: None,
+            logs: Vec::new(),
+        }
+    }
+
+    /// Names the URL that tells the running revision.
+    #[must_use]
+    pub fn with_version(mut self, url: impl Into<String>) -> Self {
+        self.version = Some(url.into());
+        self
+    }
+
+    /// Sets a variable for the service and its tests.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Names the folder of its virtual environment.
+    #[must_use]
+    pub fn with_python(mut self, venv: impl Into<PathBuf>) -> Self {
+        self.python = Some(venv.into());
+        self
+    }
+
+    /// Names its access log.
+    #[must_use]
+    pub fn with_access_log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.access_log = Some(path.into());
+        self
+    }
+
+    /// Adds a log file.
+    #[must_use]
+    pub fn with_log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.logs.push(path.into());
+        self
+    }
+}
