@@ -1,0 +1,133 @@
+//! Runs stage calls where they can't hurt anybody else.
+
+use std::any::Any;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::port::{Clock, Telemetry, TelemetryEvent};
+
+/// Runs each stage call on a thread of its own, with a deadline on the planner's clock.
+///
+/// A call that panics is an error. One that is late is dropped at its next await (reads) or left to
+/// end by itself (writes); where it blocks its thread is given up, counted, and bounded.
+#[derive(Debug)]
+pub(super) struct Crew {
+    runtime: Handle,
+    clock: Arc<dyn Clock>,
+    telemetry: Arc<dyn Telemetry>,
+    abandoned: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+/// Whether a late call may be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// Dropped at its next await.
+    Drop,
+    /// Left to end by itself: it writes.
+    Leave,
+}
+
+impl Crew {
+    pub(super) fn new(
+        runtime: Handle,
+        clock: Arc<dyn Clock>,
+        telemetry: Arc<dyn Telemetry>,
+        limit: usize,
+    ) -> Self {
+        Self { runtime, clock, telemetry, abandoned: Arc::default(), limit }
+    }
+
+    /// Runs `call`; an error names `stage`.
+    pub(super) async fn call<T, F>(
+        &self,
+        stage: &'static str,
+        deadline: Duration,
+        late: Late,
+        call: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        if self.abandoned.load(Ordering::Relaxed) >= self.limit {
+            let why = format!("{} stage calls hang; restart the host", self.limit);
+            let full = Error::new(ErrorKind::Exhausted, why).with_retry(Retry::Backoff);
+            return Err(full.at(stage));
+        }
+        let started = self.clock.now();
+        let (cancel, cancelled) = oneshot::channel::<()>();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let (flag, abandoned) = (Arc::clone(&given_up), Arc::clone(&self.abandoned));
+        let runtime = self.runtime.clone();
+        let mut running = self.runtime.spawn_blocking(move || {
+            // Also runs when the call panics: the thread is back then, too.
+            let _back = Back { flag, abandoned };
+            runtime.block_on(async move {
+                tokio::select! {
+                    done = call => Some(done),
+                    Ok(()) = cancelled => None,
+                }
+            })
+        });
+        let until = started.plus(deadline);
+        let done = tokio::select! {
+            done = &mut running => Some(done),
+            () = self.clock.sleep_until(until) => None,
+        };
+        let result = match done {
+            Some(Ok(Some(result))) => result,
+            Some(Ok(None)) => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+            Some(Err(join)) if join.is_panic() => {
+                let what = message(&*join.into_panic());
+                Err(Error::new(ErrorKind::Panicked, format!("panicked: {what}")))
+            }
+            Some(Err(_)) => Err(Error::new(ErrorKind::Cancelled, "the planner is shutting down")),
+            None => {
+                let total = self.abandoned.fetch_add(1, Ordering::SeqCst) + 1;
+                given_up.store(true, Ordering::SeqCst);
+                if running.is_finished() && given_up.swap(false, Ordering::SeqCst) {
+                    self.abandoned.fetch_sub(1, Ordering::SeqCst);
+                }
+                if late == Late::Drop {
+                    let _ = cancel.send(());
+                } else {
+                    // A dropped sender must not look like a cancellation.
+                    std::mem::forget(cancel);
+                }
+                self.telemetry.record(TelemetryEvent::Abandoned { stage, total });
+                Err(Error::timeout(format!("no answer within {deadline:?}")))
+            }
+        };
+        let took = self.clock.now().since(started);
+        self.telemetry.record(TelemetryEvent::Stage { stage, took, ok: result.is_ok() });
+        result.map_err(|e| if e.stage().is_none() { e.at(stage) } else { e })
+    }
+}
+
+/// Gives the thread back to the count when it returns after all.
+struct Back {
+    flag: Arc<AtomicBool>,
+    abandoned: Arc<AtomicUsize>,
+}
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        if self.flag.swap(false, Ordering::SeqCst) {
+            self.abandoned.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The message of a panic.
+pub(super) fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| String::from("no message"))
+}

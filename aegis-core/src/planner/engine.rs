@@ -1,0 +1,268 @@
+//! What all parts of a running planner share.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+
+use super::crew::Crew;
+use super::driver::Command;
+use super::sightings::Sightings;
+use super::{Change, PlannerConfig, ServiceConfig};
+use crate::error::{Error, Result};
+use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
+use crate::machine::{Incident, Phase};
+use crate::model::{Baseline, Metric, Release, Samples, Summary, Trigger};
+use crate::policy::{Policy, Standing};
+use crate::port::{Clock, Journal, Notifier, Telemetry, TelemetryEvent};
+use crate::redact::Redactor;
+use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudge, Verifier};
+
+/// Releases remembered of each service.
+const RELEASES: usize = 8;
+/// Samples remembered of each metric, for baselines.
+const SAMPLES: usize = 240;
+
+#[derive(Debug, Clone)]
+pub(super) struct Stages {
+    pub(super) metrics: Arc<dyn MetricSource>,
+    pub(super) diagnoser: Arc<dyn Diagnoser>,
+    pub(super) fixes: Arc<dyn FixGenerator>,
+    pub(super) verifier: Arc<dyn Verifier>,
+    pub(super) deployer: Arc<dyn Deployer>,
+    pub(super) judge: Arc<dyn RollbackJudge>,
+}
+
+/// What is known about an open incident without loading it.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) service: ServiceName,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) phase: Phase,
+    pub(super) watching_release: bool,
+    pub(super) triggers: Vec<Trigger>,
+}
+
+/// What is remembered of a service.
+#[derive(Debug, Default)]
+struct Memory {
+    releases: VecDeque<Release>,
+    samples: HashMap<Metric, VecDeque<(f64, u64)>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) stages: Stages,
+    pub(super) policy: Policy,
+    pub(super) config: PlannerConfig,
+    pub(super) services: Vec<ServiceConfig>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(super) telemetry: Arc<dyn Telemetry>,
+    pub(super) redactor: Redactor,
+    pub(super) crew: Crew,
+    pub(super) owner: String,
+    pub(super) sightings: Mutex<Sightings>,
+    pub(super) drivers: Mutex<HashMap<IncidentId, mpsc::Sender<Command>>>,
+    known: Mutex<HashMap<IncidentId, Known>>,
+    memory: Mutex<HashMap<ServiceName, Memory>>,
+    /// Wakes the dispatcher: an incident is to be driven.
+    pub(super) work: Notify,
+    /// Wakes those that wait for a service's turn to release.
+    pub(super) slots: watch::Sender<u64>,
+    pub(super) changes: broadcast::Sender<Change>,
+    pub(super) stopping: watch::Sender<bool>,
+    busy: AtomicUsize,
+}
+
+/// Marks the planner as busy while it lives.
+pub(super) struct Busy<'a>(&'a AtomicUsize);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The fields that a builder collects.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) stages: Stages,
+    pub(super) policy: Policy,
+    pub(super) config: PlannerConfig,
+    pub(super) services: Vec<ServiceConfig>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(super) telemetry: Arc<dyn Telemetry>,
+    pub(super) redactor: Redactor,
+    pub(super) owner: String,
+}
+
+impl Engine {
+    pub(super) fn new(parts: Parts, runtime: tokio::runtime::Handle) -> Self {
+        let (clock, telemetry) = (Arc::clone(&parts.clock), Arc::clone(&parts.telemetry));
+        Self {
+            crew: Crew::new(runtime, clock, telemetry, parts.config.abandoned),
+            stages: parts.stages,
+            policy: parts.policy,
+            config: parts.config,
+            services: parts.services,
+            journal: parts.journal,
+            clock: parts.clock,
+            notifiers: parts.notifiers,
+            telemetry: parts.telemetry,
+            redactor: parts.redactor,
+            owner: parts.owner,
+            sightings: Mutex::default(),
+            drivers: Mutex::default(),
+            known: Mutex::default(),
+            memory: Mutex::default(),
+            work: Notify::new(),
+            slots: watch::Sender::new(0),
+            changes: broadcast::channel(1_024).0,
+            stopping: watch::Sender::new(false),
+            busy: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn busy(&self) -> Busy<'_> {
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        Busy(&self.busy)
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.busy.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn service(&self, name: &ServiceName) -> Result<&ServiceConfig> {
+        self.services.iter().find(|s| s.name == *name).ok_or_else(|| {
+            let known: Vec<&str> = self.services.iter().map(|s| s.name.as_str()).collect();
+            let why = format!("no service {name:?} is looked after, only {}", known.join(", "));
+            Error::not_found(why).at("planner")
+        })
+    }
+
+    pub(super) fn lock<'a, T>(&self, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+        // Each holds a cache that is valid after every single change.
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers where an incident stands, and tells those who listen.
+    pub(super) fn changed(&self, incident: &Incident, before: Option<Phase>) {
+        let id = &incident.case.incident;
+        if incident.phase.is_terminal() {
+            self.lock(&self.known).remove(id);
+        } else {
+            let diagnosis = incident.case.diagnosis.as_ref();
+            let known = Known {
+                service: incident.case.service.clone(),
+                fingerprint: incident.case.fingerprint.clone(),
+                phase: incident.phase,
+                watching_release: incident.watched_release().is_some()
+                    && incident.phase == Phase::Watching,
+                triggers: diagnosis.map(|d| d.triggers.clone()).unwrap_or_default(),
+            };
+            self.lock(&self.known).insert(id.clone(), known);
+        }
+        if before == Some(incident.phase) {
+            return;
+        }
+        let (service, phase) = (&incident.case.service, incident.phase);
+        self.telemetry.record(TelemetryEvent::Phase { incident: id, service, phase: phase.name() });
+        let change =
+            Change { incident: id.clone(), service: service.clone(), phase, at: incident.since };
+        // Nobody listening is fine.
+        let _ = self.changes.send(change);
+    }
+
+    pub(super) fn forget(&self, id: &IncidentId) {
+        self.lock(&self.known).remove(id);
+    }
+
+    /// Open incidents of a service that this planner knows of.
+    pub(super) fn known_of(&self, service: &ServiceName) -> Vec<(IncidentId, Known)> {
+        let known = self.lock(&self.known);
+        let of = known.iter().filter(|(_, k)| k.service == *service);
+        of.map(|(id, k)| (id.clone(), k.clone())).collect()
+    }
+
+    pub(super) fn remember_release(&self, release: &Release) -> bool {
+        let mut memory = self.lock(&self.memory);
+        let releases = &mut memory.entry(release.service.clone()).or_default().releases;
+        if releases.front().is_some_and(|r| r.revision == release.revision) {
+            return false;
+        }
+        releases.push_front(release.clone());
+        releases.truncate(RELEASES);
+        true
+    }
+
+    pub(super) fn releases(&self, service: &ServiceName) -> Vec<Release> {
+        let memory = self.lock(&self.memory);
+        memory.get(service).map(|m| m.releases.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    pub(super) fn deployed(&self, service: &ServiceName) -> Option<Revision> {
+        self.releases(service).first().map(|r| r.revision.clone())
+    }
+
+    pub(super) fn remember_samples(&self, service: &ServiceName, samples: &Samples) {
+        let mut memory = self.lock(&self.memory);
+        let kept = &mut memory.entry(service.clone()).or_default().samples;
+        for (metric, readings) in &samples.series {
+            let ring = kept.entry(metric.clone()).or_default();
+            for point in readings.points().iter().filter(|p| p.value.is_finite()) {
+                if ring.len() == SAMPLES {
+                    ring.pop_front();
+                }
+                ring.push_back((point.value, point.weight));
+            }
+        }
+    }
+
+    /// What was normal until now, by what the observer saw.
+    pub(super) fn baseline(&self, service: &ServiceConfig) -> Baseline {
+        let memory = self.lock(&self.memory);
+        let kept = memory.get(&service.name).map(|m| &m.samples);
+        let summary = |metric: &Metric| {
+            let ring = kept?.get(metric)?;
+            let events = ring.iter().map(|(_, weight)| weight).sum();
+            Some((metric.clone(), Summary::of(ring.iter().map(|(value, _)| *value), events)?))
+        };
+        Baseline::new(self.now(), service.metrics.iter().filter_map(summary).collect())
+    }
+
+    /// How things stand for a fix and a fingerprint; what can't be read counts against it.
+    pub(super) async fn standing(&self, incident: &Incident) -> Standing {
+        let case = &incident.case;
+        let control = self.journal.control().await.ok();
+        let digest = incident.fix().map(|f| f.digest());
+        let reverted = match digest {
+            Some(digest) => {
+                let used = self.journal.used(&reverted_counter(&case.service, &digest)).await;
+                used.map_or(true, |n| n > 0)
+            }
+            None => false,
+        };
+        let counter = futile_counter(&case.service, &case.fingerprint);
+        let futile = self.journal.used(&counter).await.unwrap_or(u64::MAX);
+        Standing::new(self.now(), control).with_ledger(reverted, futile)
+    }
+}
+
+/// The ledger of diffs that were shipped and taken back.
+pub(super) fn reverted_counter(service: &ServiceName, fix: &crate::id::Digest) -> String {
+    format!("reverted/{service}/{fix}")
+}
+
+/// Fixes of a fingerprint that were shipped and changed nothing.
+pub(super) fn futile_counter(service: &ServiceName, fingerprint: &Fingerprint) -> String {
+    format!("futile/{service}/{fingerprint}")
+}

@@ -1,0 +1,23 @@
+//! The planner: the only async code of the core.
+//!
+//! It owns a runtime, takes events in, drives each incident through its machine, watches releases
+//! and recovers what an earlier process left. Hosts talk to it through its [`Handle`].
+
+mod builder;
+mod config;
+mod crew;
+mod driver;
+mod engine;
+mod handle;
+mod intake;
+mod look;
+mod notices;
+mod observer;
+mod report;
+mod sightings;
+mod sources;
+mod writes;
+
+pub use builder::{Builder, Planner, Unset};
+pub use config::{PlannerConfig, ServiceConfig};
+pub use handle::{Change, Handle};
