@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 mod bits;
+pub mod detect;
 pub mod error;
 pub mod id;
 pub mod model;
