@@ -6,6 +6,7 @@ mod bits;
 pub mod detect;
 pub mod error;
 pub mod id;
+pub mod judge;
 pub mod model;
 pub mod patch;
 pub mod redact;

@@ -122,6 +122,14 @@ fn three_suspicious_of_five_open_and_two_of_five_do_not() {
 }
 
 #[test]
+fn what_is_suspicious_is_not_learned() {
+    let mut d = latency_around(0.1);
+    let expected = d.expected();
+    assert_eq!(feed(&mut d, [0.3, 0.3].map(point)), vec![]);
+    assert_eq!(d.expected(), expected);
+}
+
+#[test]
 fn nothing_is_said_before_the_warm_up_is_over() {
     let mut d = Detector::new(Metric::Cpu, DetectConfig::default().with_warm_up(4));
     for (i, v) in [0.1, 0.9, 0.1, 0.9].into_iter().enumerate() {
@@ -189,7 +197,7 @@ fn two_failed_health_checks_in_a_row_open_and_two_passed_close() {
 
 #[test]
 fn a_configuration_refuses_what_it_does_not_know() {
-    let config: DetectConfig = serde_json::from_str(r#"{"open_at": 6.0}"#).unwrap();
+    let config: DetectConfig = serde_json::from_str(r#"{"open_at": 6.0}"#).expect("known fields");
     assert_eq!((config.open_at, config.warm_up), (6.0, 10));
     assert!(serde_json::from_str::<DetectConfig>(r#"{"opn_at": 6.0}"#).is_err());
 }
