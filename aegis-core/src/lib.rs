@@ -3,11 +3,15 @@
 #![deny(missing_docs)]
 
 mod bits;
+pub mod compose;
+pub mod detect;
 pub mod error;
 pub mod id;
+pub mod judge;
 pub mod machine;
 pub mod model;
 pub mod patch;
+pub mod planner;
 pub mod policy;
 pub mod port;
 pub mod redact;
