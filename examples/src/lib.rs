@@ -1,1 +1,27 @@
-//! Placeholder.
+//! What the examples share: the stage they play on and the traffic in front of it.
+//!
+//! [`staging`] prepares a Python environment and the shop, a small web shop whose Git history is
+//! the same on every machine. [`traffic`] sends requests to a service and writes down the answers.
+//! Nothing here knows how a service is healed.
+//!
+//! ```no_run
+//! use aegis_examples::staging::{script, shop, venv};
+//! use aegis_examples::traffic::{Traffic, TrafficConfig};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let python = venv::prepare("target/venv".as_ref())?;
+//! let shop = shop::build("target/shop".as_ref())?;
+//! println!("{} at {}, run by {}", shop.repo.display(), shop.head, python.python.display());
+//!
+//! // ... start the shop on port 8000, then:
+//! let config = TrafficConfig::new(([127, 0, 0, 1], 8000).into(), "transcript.jsonl".into());
+//! let traffic = Traffic::start(config, script::requests(&script::Bug::ALL))?;
+//! let totals = traffic.stop().await?;
+//! println!("{} requests, {} errors", totals.requests, totals.errors);
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod staging;
+pub mod traffic;

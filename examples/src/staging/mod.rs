@@ -1,0 +1,9 @@
+//! The stage: a Python environment, and the shop with its history.
+
+mod error;
+mod mail;
+pub mod script;
+pub mod shop;
+pub mod venv;
+
+pub use error::StagingError;

@@ -1,0 +1,9 @@
+//! The shop and its checker, with real processes.
+#![allow(clippy::unwrap_used)]
+
+mod checker;
+mod environment;
+mod history;
+mod shop_bugs;
+mod shop_process;
+mod support;
