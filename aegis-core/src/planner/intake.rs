@@ -1,0 +1,238 @@
+//! Events in, incidents out: redacted, parsed, fingerprinted, deduplicated.
+
+use std::time::Duration;
+
+use super::driver::Command;
+use super::engine::{Engine, Known};
+use crate::error::Result;
+use crate::id::{Fingerprint, IncidentId, ServiceName};
+use crate::machine::{Opened as OpenedRecord, Phase, Record};
+use crate::model::{
+    Author, Event, IncidentKind, Metric, Observation, Release, Signal, SignalKind, Similar, Symptom,
+};
+use crate::port::{Filter, NewIncident, Opened, Receipt};
+use crate::redact::Untrusted;
+use crate::trace;
+
+/// Bytes of an error's text that are kept.
+const DETAIL: usize = 16 * 1024;
+/// Bytes of a title.
+const TITLE: usize = 200;
+/// Earlier incidents that a case names.
+const SIMILAR: usize = 5;
+
+/// Takes one event; returns once it is committed.
+pub(super) async fn take(engine: &Engine, event: Event) -> Result<Receipt> {
+    let _busy = engine.busy();
+    match event {
+        Event::Signal(signal) => on_signal(engine, signal).await,
+        Event::Resolved(service, fingerprint) => on_resolved(engine, &service, &fingerprint).await,
+        Event::Released(release) => on_released(engine, release).await,
+    }
+}
+
+async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
+    engine.service(&signal.service)?;
+    let service = signal.service.clone();
+    let symptom = symptom(engine, &signal);
+    let (print, at) = (&symptom.fingerprint, symptom.at);
+    let revision = symptom.revision.as_ref();
+    engine.lock(&engine.sightings).note(&service, print, at, revision);
+    let known = engine.known_of(&service);
+    if let Some((id, _)) = known.iter().find(|(_, k)| k.fingerprint == *print) {
+        return Ok(Receipt::Joined(id.clone()));
+    }
+    match &symptom.kind {
+        SignalKind::Error(Some(_)) => {
+            // An error first seen while somebody's release is watched belongs to that watch.
+            let watch = known.iter().find(|(_, k)| k.watching_release);
+            if let Some((id, _)) = watch
+                && !seen_before(engine, &service, print).await?
+            {
+                return join(engine, id, symptom).await;
+            }
+            open(engine, service, IncidentKind::Crash, symptom).await
+        }
+        SignalKind::Error(None) => {
+            let minute = Duration::from_secs(60);
+            let lately =
+                engine.lock(&engine.sightings).lately(&service, print, engine.now(), minute);
+            if lately < engine.config.lines_to_open {
+                return Ok(Receipt::Noted("an error line without a stack trace"));
+            }
+            if let Some((id, _)) = concerned(&known) {
+                return join(engine, id, symptom).await;
+            }
+            open(engine, service, IncidentKind::Crash, symptom).await
+        }
+        SignalKind::Anomaly(_) | SignalKind::Unhealthy => {
+            // One trouble, one incident: what an open one already explains does not open another.
+            if let Some((id, _)) = concerned(&known) {
+                return join(engine, id, symptom).await;
+            }
+            open(engine, service, IncidentKind::Resource, symptom).await
+        }
+    }
+}
+
+/// The open incident that an anomaly belongs to: one with a release under way, else a crash.
+fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
+    let releasing = |k: &Known| {
+        matches!(
+            k.phase,
+            Phase::Submitting
+                | Phase::Merging
+                | Phase::GoingLive
+                | Phase::Watching
+                | Phase::Reverting
+                | Phase::Withdrawing
+        )
+    };
+    known.iter().find(|(_, k)| releasing(k)).or_else(|| known.first())
+}
+
+async fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Result<Receipt> {
+    // A driver that just ended means that the incident is closed: noted, and seen again if it lasts.
+    match engine.send(id, Command::Joined(Box::new(symptom))).await {
+        Ok(()) => Ok(Receipt::Joined(id.clone())),
+        Err(_) => Ok(Receipt::Noted("its incident is about to close")),
+    }
+}
+
+async fn seen_before(
+    engine: &Engine,
+    service: &ServiceName,
+    print: &Fingerprint,
+) -> Result<bool> {
+    let filter = Filter::new().of_service(service.clone()).with_fingerprint(print.clone()).limit(1);
+    Ok(!engine.journal.list(&filter).await?.is_empty())
+}
+
+async fn open(
+    engine: &Engine,
+    service: ServiceName,
+    kind: IncidentKind,
+    symptom: Symptom,
+) -> Result<Receipt> {
+    let past = Filter::new().of_service(service.clone()).open(false).limit(SIMILAR);
+    let past = engine.journal.list(&past.with_fingerprint(symptom.fingerprint.clone())).await?;
+    let now = engine.now();
+    let within = now.minus(engine.config.reopen_within);
+    if let Some(last) = past.first()
+        && last.phase == Phase::Abandoned
+        && last.updated_at > within
+    {
+        return Ok(Receipt::Noted("a person left this error not long ago"));
+    }
+    let settings = engine.service(&service)?.settings;
+    let id = IncidentId::draw(now);
+    let fingerprint = symptom.fingerprint.clone();
+    let mut opened =
+        OpenedRecord::new(id.clone(), service.clone(), kind, symptom.clone(), settings);
+    opened.releases = engine.releases(&service);
+    if opened.first.revision.is_none() {
+        opened.first.revision = engine.deployed(&service);
+    }
+    opened.similar = past
+        .iter()
+        .map(|s| Similar::new(s.id.clone(), s.fingerprint.clone(), s.phase.name()))
+        .collect();
+    let new = NewIncident {
+        id,
+        service,
+        fingerprint,
+        kind,
+        at: now,
+        opened: Record::Opened(Box::new(opened)),
+        reopen: Some((within, Record::Reopened(Box::new(symptom)))),
+    };
+    commit(engine, new).await
+}
+
+async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {
+    let receipt = match engine.journal.open(new).await? {
+        Opened::Created(id) => Receipt::Opened(id),
+        Opened::Existing(id) => Receipt::Joined(id),
+        Opened::Reopened(id) => Receipt::Reopened(id),
+    };
+    engine.work.notify_one();
+    Ok(receipt)
+}
+
+async fn on_resolved(
+    engine: &Engine,
+    service: &ServiceName,
+    fingerprint: &Fingerprint,
+) -> Result<Receipt> {
+    let known = engine.known_of(service);
+    let Some((id, _)) = known.iter().find(|(_, k)| k.fingerprint == *fingerprint) else {
+        return Ok(Receipt::Noted("no open incident has this fingerprint"));
+    };
+    engine.send(id, Command::Resolved).await?;
+    Ok(Receipt::Joined(id.clone()))
+}
+
+async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {
+    let config = engine.service(&release.service)?;
+    // Measured before the release is remembered: what was normal until it.
+    let baseline = engine.baseline(config);
+    if !engine.remember_release(&release) {
+        return Ok(Receipt::Noted("this revision is known to run"));
+    }
+    if let Author::Aegis(_) = release.author {
+        return Ok(Receipt::Noted("a release of Aegis' own is watched by its incident"));
+    }
+    if release.previous.is_none() {
+        return Ok(Receipt::Noted("the first release has nothing to be compared with"));
+    }
+    let now = engine.now();
+    let id = IncidentId::draw(now);
+    let text = format!("release {} by a person", release.revision.short());
+    let title = engine.redactor.redact(&Untrusted::new(text));
+    let fingerprint = Fingerprint::of(["release", release.revision.as_str()]);
+    let symptom = Symptom::new(now, fingerprint.clone(), SignalKind::Error(None), title)
+        .with_revision(Some(release.revision.clone()));
+    let (service, kind) = (release.service.clone(), IncidentKind::Release);
+    let mut opened =
+        OpenedRecord::new(id.clone(), service.clone(), kind, symptom, config.settings);
+    opened.releases = engine.releases(&service);
+    opened.baseline = Some(baseline);
+    let opened = Record::Opened(Box::new(opened));
+    commit(engine, NewIncident { id, service, fingerprint, kind, at: now, opened, reopen: None })
+        .await
+}
+
+/// Redacts, parses and fingerprints a signal.
+fn symptom(engine: &Engine, signal: &Signal) -> Symptom {
+    let redact = |text: &Untrusted| engine.redactor.redact_capped(text, DETAIL);
+    let (fingerprint, kind, title, detail) = match &signal.observation {
+        Observation::Error(text) => {
+            let detail = redact(text);
+            let trace = trace::parse(detail.as_str()).into_iter().next_back();
+            let (print, title) = match &trace {
+                Some(trace) => {
+                    (trace.fingerprint(), engine.redactor.redact_str(&trace.to_string()))
+                }
+                None => (trace::fingerprint_of_text(detail.as_str()), detail.first_line()),
+            };
+            (print, SignalKind::Error(trace), title, detail)
+        }
+        Observation::Anomaly(anomaly) => {
+            let name = anomaly.metric.to_string();
+            let (was, is) = (anomaly.expected, anomaly.measured);
+            let text = format!("{name} is {is:.4}, expected {was:.4}");
+            let title = engine.redactor.redact_str(&text);
+            let print = Fingerprint::of(["anomaly", &name]);
+            (print, SignalKind::Anomaly(anomaly.clone()), title.clone(), title)
+        }
+        Observation::Unhealthy(text) => {
+            let detail = redact(text);
+            let print = Fingerprint::of(["unhealthy", &Metric::Health.to_string()]);
+            (print, SignalKind::Unhealthy, detail.first_line(), detail)
+        }
+    };
+    Symptom::new(signal.at, fingerprint, kind, title.truncated(TITLE))
+        .with_detail(detail)
+        .with_revision(signal.revision.clone())
+        .with_source(signal.source.clone())
+}

@@ -1,0 +1,85 @@
+//! Sampling each service and telling anomalies from noise.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::crew::Late;
+use super::engine::Engine;
+use super::{ServiceConfig, intake};
+use crate::detect::{Change, Detector};
+use crate::id::Timestamp;
+use crate::model::{Event, Observation, Query, Signal};
+use crate::port::TelemetryEvent;
+
+/// Samples one service until the planner stops.
+pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
+    let mut stopping = engine.stopping.subscribe();
+    let detectors = |service: &ServiceConfig| -> Vec<Detector> {
+        let new = |metric| Detector::new(metric, service.detect.clone());
+        service.metrics.iter().cloned().map(new).collect()
+    };
+    let mut watching = detectors(&service);
+    let mut release = engine.deployed(&service.name);
+    let mut last = engine.now();
+    loop {
+        let next = last.plus(jittered(engine.config.observe_every));
+        tokio::select! {
+            () = engine.clock.sleep_until(next) => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        let _busy = engine.busy();
+        let now = engine.now();
+        let running = engine.deployed(&service.name);
+        if running != release {
+            // What is normal is learned anew for each release; judging the change is the watch's.
+            watching = detectors(&service);
+            release = running;
+        }
+        look(&engine, &service, &mut watching, last, now).await;
+        last = now;
+    }
+}
+
+async fn look(
+    engine: &Engine,
+    service: &ServiceConfig,
+    detectors: &mut [Detector],
+    since: Timestamp,
+    now: Timestamp,
+) {
+    let query = Query::new(service.name.clone(), now, now.since(since), service.metrics.clone());
+    let source = Arc::clone(&engine.stages.metrics);
+    let deadline = engine.config.read_deadline;
+    let call = async move { source.sample(&query).await };
+    let samples = match engine.crew.call("metrics", deadline, Late::Drop, call).await {
+        Ok(samples) => samples,
+        Err(e) => {
+            engine.telemetry.record(TelemetryEvent::SourceFailed { source: "metrics" });
+            tracing::warn!(target: "aegis", service = %service.name, error = %e, "not sampled");
+            for detector in detectors {
+                detector.observe(None);
+            }
+            return;
+        }
+    };
+    engine.remember_samples(&service.name, &samples);
+    for detector in detectors {
+        let point = samples.get(detector.metric()).and_then(|readings| readings.last());
+        if let Some(Change::Opened(anomaly)) = detector.observe(point) {
+            let observation = Observation::Anomaly(anomaly);
+            let signal = Signal::new(service.name.clone(), now, observation).with_source("metrics");
+            if let Err(e) = intake::take(engine, Event::Signal(signal)).await {
+                tracing::warn!(target: "aegis", error = %e, "an anomaly was not taken");
+            }
+        }
+    }
+}
+
+/// `every` plus or minus a tenth, so that replicas and services don't sample in step.
+fn jittered(every: Duration) -> Duration {
+    let chance = RandomState::new().hash_one(every);
+    // A share in -0.1..0.1 of the interval.
+    let share = (chance % 2_001) as f64 / 10_000.0 - 0.1;
+    every.mul_f64(1.0 + share)
+}
