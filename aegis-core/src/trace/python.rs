@@ -93,10 +93,11 @@ fn read(text: &str) -> Option<Trace> {
                 (None, Kind::Source(source)) => {
                     // `^^^^` and `~~^~~` mark a part of the line above.
                     let marks = source.chars().all(|c| "^~ ".contains(c));
-                    if let Some(frame) = reader.frames.last_mut() {
-                        if !marks && frame.source.is_none() {
-                            frame.source = Some(source.to_owned());
-                        }
+                    if let Some(frame) = reader.frames.last_mut()
+                        && !marks
+                        && frame.source.is_none()
+                    {
+                        frame.source = Some(source.to_owned());
                     }
                 }
                 _ => {}

@@ -45,10 +45,11 @@ pub(super) fn unwrap(line: &str) -> Inner<'_> {
 
 fn record(line: Cow<'_, str>) -> Inner<'_> {
     let trimmed = line.trim();
-    if trimmed.starts_with('{') && trimmed.ends_with('}') {
-        if let Ok(Value::Object(fields)) = serde_json::from_str(trimmed) {
-            return of_object(fields, line);
-        }
+    if trimmed.starts_with('{')
+        && trimmed.ends_with('}')
+        && let Ok(Value::Object(fields)) = serde_json::from_str(trimmed)
+    {
+        return of_object(fields, line);
     }
     // A record that was cut, or JSON behind a prefix: the escapes are still there.
     let escaped = line.find(HEADER).map(|at| (at, at + HEADER.len()));
