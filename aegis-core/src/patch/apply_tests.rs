@@ -78,6 +78,13 @@ fn edits_see_the_result_of_earlier_ones() {
 }
 
 #[test]
+fn a_file_carries_the_loosest_tier_of_its_edits() {
+    let edits = [replace("x = 1\n", "x = 2\n"), replace("    y = 1\n", "    y = 2\n")];
+    let (text, tier) = run("    x = 1\n    y = 1\n", &edits).unwrap();
+    assert_eq!((text.as_str(), tier), ("    x = 2\n    y = 2\n", Tier::Indentation));
+}
+
+#[test]
 fn all_edits_apply_or_none() {
     assert!(apply(&[replace("a\n", "b\n"), replace("zz\n", "y\n")], &files("a\n")).is_err());
 }

@@ -41,6 +41,7 @@ impl Check {
                 has_digit(secret)
                     && has_letter(secret)
                     && !is_commit_or_uuid(secret)
+                    && !is_name(secret)
                     && entropy(secret) >= MIN_ENTROPY
             }
             Self::Ip => {
@@ -156,6 +157,11 @@ fn is_bare_secret(before: &str, secret: &str, after: &str) -> bool {
     !(argument
         || (code_name && !has_digit(secret))
         || key_lower.ends_with(&secret.to_ascii_lowercase()))
+}
+
+/// Lower-case words with `_`, `.` or `-` between them, as modules and settings are called.
+fn is_name(text: &str) -> bool {
+    text.contains(['_', '.', '-']) && !text.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 /// All hexadecimal in the length of a digest, or a UUID: an id that logs are full of.

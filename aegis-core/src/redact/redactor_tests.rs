@@ -68,6 +68,7 @@ fn corpus() -> Vec<(&'static str, String, String, &'static str)> {
         ("secret", "password: ".into(), c(&["hunt", "er22"]), "\n"),
         ("secret", "pin: 1 pwd=".into(), c(&["48", "12"]), " x"),
         ("secret", "api_key = \"".into(), c(&["sword", "fish"]), "\""),
+        ("secret", "mysql --password ".into(), c(&["hunt", "er2"]), " -h db"),
         ("secret", "passphrase='".into(), c(&["correct horse", " battery"]), "'"),
         ("secret", "the token is ".into(), m(28), " x"),
         ("secret", "X-Api-Key: ".into(), m(28), "\n"),
@@ -109,6 +110,9 @@ fn ordinary_text_is_left_alone() {
         "ValueError: password must not be blank",
         "usage: max_tokens=4096 tokens: 1234 token_count=17 token=17",
         "merge 3f9a1c7e5b2d8046f1e3a5c7092b4d6e8f0a1b2c into main",
+        "bad token 3f9a1c7e5b2d8046f1e3a5c7092b4d6e8f0a1b2c, secret 9f8d7c6b-1234-4321-aaaa-0123456789ab",
+        "token shop.v2.checkout.handlers3 of tokens shop_v2_checkout_handlers_31",
+        "--token to authenticate, --password PASSWORD",
         "the token of commit 3f9a1c7e5b2d8046f1e3a5c7092b4d6e8f0a1b2c is there",
         "basic functionality, bearer authentication, Basic auth",
         "pwd=/srv/app PWD=/root",
@@ -181,6 +185,13 @@ fn overlapping_secrets_go_as_one() {
     let out = redactor.redact_str(&format!("token={token}.more x")).to_string();
     assert!(out.starts_with("token=[redacted:github-token:") && out.ends_with("] x"), "{out}");
     assert_eq!(out.matches("redacted").count(), 1);
+    // The more specific rule names it, also where the other one starts earlier.
+    let out = redactor.redact_str(&format!("password=\"x {token}\"")).to_string();
+    assert!(out.starts_with("password=\"[redacted:github-token:"), "{out}");
+    // The first one hides where the second one starts.
+    let glued = ["np", "m_", &MIXED[..36], "AK", "IA", &UPPER[..16]].concat();
+    let out = redactor.redact_str(&glued).to_string();
+    assert!(out.contains("[redacted:npm-token:") && out.contains("[redacted:aws-key:"), "{out}");
     // A placeholder that somebody wrote does not shield what stands beside it.
     let out = redactor.redact_str("\"password\": \"[redacted:x:0000]hunter2\"").to_string();
     assert!(!out.contains("hunter2"), "{out}");
@@ -213,6 +224,11 @@ fn a_capped_text_keeps_head_and_tail_and_no_half_secret() {
             assert!(out.as_str().starts_with("start\n") && out.as_str().ends_with("\nend"));
             assert!(out.as_str().contains(" bytes left out ...]"));
         }
+    }
+    let one_line = Untrusted::new("password=hunter2 ".repeat(200));
+    for max in 100..200 {
+        let out = redactor.redact_capped(&one_line, max).to_string();
+        assert!(!PLACEHOLDER.replace_all(&out, "").contains("redacted"), "{out}");
     }
     let short = Untrusted::new("short");
     assert_eq!(redactor.redact_capped(&short, 5).as_str(), "short");

@@ -195,6 +195,12 @@ pub(super) const STANDARD: &[Rule] = &[
     rule(
         "secret",
         KEYED,
+        concat!(r"(?i:--[A-Za-z0-9_-]*?", word!(), r#")\s+(?P<secret>[^\s"'-][^\s"']*)"#),
+        Check::Random,
+    ),
+    rule(
+        "secret",
+        KEYED,
         concat!(
             r"(?i:\b",
             word!(),
