@@ -1,1 +1,16 @@
-//! Wrappers over stages.
+//! Wrappers over stages: free functions and structs, one file each.
+//!
+//! They are no methods, since those would clash on a type that is two stages at once.
+
+pub mod fix;
+pub mod judge;
+
+mod advised;
+mod by_service;
+mod instrument;
+mod or_else;
+mod timeout;
+
+pub use by_service::{ByService, by_service};
+pub use instrument::{Instrumented, instrument};
+pub use timeout::{Timeout, timeout};

@@ -52,7 +52,11 @@ mod weigh;
 
 pub use config::JudgeConfig;
 
-use crate::model::{Evidence, Grounds, Metric, Verdict};
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::model::{Case, Evidence, Grounds, Metric, Verdict};
+use crate::stage::RollbackJudge;
 use compare::{Finding, Standing, Traffic, assess, felt};
 
 /// A judge that knows nothing but statistics.
@@ -75,6 +79,13 @@ impl Statistical {
     /// What to do about the release behind `evidence`. See [`verdict`].
     pub fn decide(&self, evidence: &Evidence) -> Verdict {
         verdict(evidence, &self.config)
+    }
+}
+
+#[async_trait]
+impl RollbackJudge for Statistical {
+    async fn judge(&self, _case: &Case, evidence: &Evidence) -> Result<Verdict> {
+        Ok(self.decide(evidence))
     }
 }
 

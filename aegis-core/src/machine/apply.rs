@@ -204,7 +204,7 @@ impl Incident {
     }
 
     fn begin_submitting(&mut self, at: Timestamp) {
-        if !self.submitted {
+        if !self.submitted && self.phase != Phase::Submitting {
             self.submission += 1;
             self.head = None;
         }

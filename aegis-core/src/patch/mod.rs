@@ -5,6 +5,8 @@
 
 mod apply;
 mod diff;
+mod find;
+mod lines;
 mod parse;
 mod path;
 

@@ -246,9 +246,8 @@ where
             let why = format!("service {} is named twice", service.name);
             return Err(Error::invalid(why).at("planner"));
         }
-        let stages = (
-            self.metrics, self.diagnoser, self.fixes, self.verifier, self.deployer, self.judge,
-        );
+        let stages =
+            (self.metrics, self.diagnoser, self.fixes, self.verifier, self.deployer, self.judge);
         Ok(Planner { stages, ports })
     }
 }
@@ -265,8 +264,14 @@ where
     /// The same planner over `Arc<dyn _>`, for hosts that choose at run time.
     pub fn erase(self) -> DynPlanner {
         let (m, d, f, v, p, j) = self.stages;
-        let stages: (Arc<dyn MetricSource>, Arc<dyn Diagnoser>, Arc<dyn FixGenerator>, _, _, _) =
-            (Arc::new(m), Arc::new(d), Arc::new(f), Arc::new(v) as _, Arc::new(p) as _, Arc::new(j) as _);
+        let stages: (Arc<dyn MetricSource>, Arc<dyn Diagnoser>, Arc<dyn FixGenerator>, _, _, _) = (
+            Arc::new(m),
+            Arc::new(d),
+            Arc::new(f),
+            Arc::new(v) as _,
+            Arc::new(p) as _,
+            Arc::new(j) as _,
+        );
         Planner { stages, ports: self.ports }
     }
 

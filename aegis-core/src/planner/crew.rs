@@ -63,6 +63,8 @@ impl Crew {
         }
         let started = self.clock.now();
         let (cancel, cancelled) = oneshot::channel::<()>();
+        // Whoever drops this call drops a read with it, and leaves a write to end by itself.
+        let mut cancel = Cancel(Some(cancel).filter(|_| late == Late::Drop));
         let given_up = Arc::new(AtomicBool::new(false));
         let (flag, abandoned) = (Arc::clone(&given_up), Arc::clone(&self.abandoned));
         let runtime = self.runtime.clone();
@@ -71,6 +73,7 @@ impl Crew {
             let _back = Back { flag, abandoned };
             runtime.block_on(async move {
                 tokio::select! {
+                    biased;
                     done = call => Some(done),
                     Ok(()) = cancelled => None,
                 }
@@ -95,12 +98,7 @@ impl Crew {
                 if running.is_finished() && given_up.swap(false, Ordering::SeqCst) {
                     self.abandoned.fetch_sub(1, Ordering::SeqCst);
                 }
-                if late == Late::Drop {
-                    let _ = cancel.send(());
-                } else {
-                    // A dropped sender must not look like a cancellation.
-                    std::mem::forget(cancel);
-                }
+                cancel.now();
                 self.telemetry.record(TelemetryEvent::Abandoned { stage, total });
                 Err(Error::timeout(format!("no answer within {deadline:?}")))
             }
@@ -108,6 +106,24 @@ impl Crew {
         let took = self.clock.now().since(started);
         self.telemetry.record(TelemetryEvent::Stage { stage, took, ok: result.is_ok() });
         result.map_err(|e| if e.stage().is_none() { e.at(stage) } else { e })
+    }
+}
+
+/// Cancels the call it belongs to when it is dropped, where it may be.
+struct Cancel(Option<oneshot::Sender<()>>);
+
+impl Cancel {
+    fn now(&mut self) {
+        if let Some(cancel) = self.0.take() {
+            // The call may have ended at this very moment.
+            let _ = cancel.send(());
+        }
+    }
+}
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.now();
     }
 }
 

@@ -182,10 +182,6 @@ impl Engine {
         let _ = self.changes.send(change);
     }
 
-    pub(super) fn forget(&self, id: &IncidentId) {
-        self.lock(&self.known).remove(id);
-    }
-
     /// Open incidents of a service that this planner knows of.
     pub(super) fn known_of(&self, service: &ServiceName) -> Vec<(IncidentId, Known)> {
         let known = self.lock(&self.known);

@@ -140,8 +140,10 @@ impl Handle {
             Ok(Ok(())) => Ok(()),
             Ok(Err(e)) => Err(Error::internal("the planner's dispatcher failed").with_source(e)),
             Err(_) => {
-                let why = format!("writes were still under way after {wait:?}; they are looked up \
-                                   at the next start");
+                let why = format!(
+                    "writes were still under way after {wait:?}; they are looked up \
+                                   at the next start"
+                );
                 Err(Error::timeout(why).at("planner"))
             }
         }

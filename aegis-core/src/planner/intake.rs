@@ -99,11 +99,7 @@ async fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Result<Rece
     }
 }
 
-async fn seen_before(
-    engine: &Engine,
-    service: &ServiceName,
-    print: &Fingerprint,
-) -> Result<bool> {
+async fn seen_before(engine: &Engine, service: &ServiceName, print: &Fingerprint) -> Result<bool> {
     let filter = Filter::new().of_service(service.clone()).with_fingerprint(print.clone()).limit(1);
     Ok(!engine.journal.list(&filter).await?.is_empty())
 }
@@ -193,8 +189,7 @@ async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {
     let symptom = Symptom::new(now, fingerprint.clone(), SignalKind::Error(None), title)
         .with_revision(Some(release.revision.clone()));
     let (service, kind) = (release.service.clone(), IncidentKind::Release);
-    let mut opened =
-        OpenedRecord::new(id.clone(), service.clone(), kind, symptom, config.settings);
+    let mut opened = OpenedRecord::new(id.clone(), service.clone(), kind, symptom, config.settings);
     opened.releases = engine.releases(&service);
     opened.baseline = Some(baseline);
     let opened = Record::Opened(Box::new(opened));

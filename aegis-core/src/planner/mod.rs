@@ -18,6 +18,6 @@ mod sightings;
 mod sources;
 mod writes;
 
-pub use builder::{Builder, Planner, Unset};
+pub use builder::{Builder, DynPlanner, Planner, Unset};
 pub use config::{PlannerConfig, ServiceConfig};
 pub use handle::{Change, Handle};

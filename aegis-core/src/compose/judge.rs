@@ -1,0 +1,3 @@
+//! Wrappers over judges.
+
+pub use super::advised::{AdvisedBy, advised_by};

@@ -1,0 +1,416 @@
+//! Drives one incident: step, do, record.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::crew::Late;
+use super::engine::Engine;
+use super::notices;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::Timestamp;
+use crate::machine::{Effect, Entry, Incident, Phase, Record, Said, StageFailure, Step};
+use crate::model::{Case, Cause, Fix, FixKind, Symptom};
+use crate::policy::Question;
+use crate::port::{self, Batch, EffectStatus, Lease, SlotChange};
+use crate::stage::Rollout;
+
+/// What a driver is told from outside.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Another symptom belongs to its incident.
+    Joined(Box<Symptom>),
+    /// The trouble went away by itself.
+    Resolved,
+    /// A person said something; answered with the phase it led to.
+    Person {
+        /// Who.
+        by: String,
+        /// What.
+        said: Said,
+        /// Where to answer.
+        reply: oneshot::Sender<Result<Phase>>,
+    },
+}
+
+pub(super) struct Driver {
+    pub(super) engine: Arc<Engine>,
+    pub(super) lease: Lease,
+    commands: mpsc::Receiver<Command>,
+    slots: watch::Receiver<u64>,
+    /// When to look again at something that has not changed and is not journaled again.
+    quiet_until: Option<Timestamp>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        lease: Lease,
+        commands: mpsc::Receiver<Command>,
+    ) -> Self {
+        let slots = engine.slots.subscribe();
+        Self { engine, lease, commands, slots, quiet_until: None }
+    }
+
+    pub(super) async fn run(mut self) {
+        let id = self.lease.incident.clone();
+        let (lost_send, mut lost) = watch::channel(false);
+        let renewing = tokio::spawn(renew(Arc::clone(&self.engine), self.lease.clone(), lost_send));
+        let engine = Arc::clone(&self.engine);
+        let mut stopping = engine.stopping.subscribe();
+        tokio::select! {
+            () = self.drive(&mut stopping) => {}
+            Ok(_) = lost.wait_for(|lost| *lost) => {
+                tracing::warn!(target: "aegis", incident_id = %id, "the lease went to another");
+            }
+        }
+        renewing.abort();
+        engine.lock(&engine.drivers).remove(&id);
+        if let Err(e) = engine.journal.release(&self.lease).await {
+            tracing::debug!(target: "aegis", incident_id = %id, error = %e, "lease not given back");
+        }
+    }
+
+    async fn drive(&mut self, stopping: &mut watch::Receiver<bool>) {
+        let Some(mut incident) = self.load().await else { return };
+        self.engine.changed(&incident, None);
+        notices::on_entering(&self.engine, &incident);
+        while !*stopping.borrow_and_update() {
+            let step = incident.step(self.engine.now());
+            let quiet = self.quiet_until.filter(|until| *until > self.engine.now());
+            let outcome = match step {
+                Step::Done => break,
+                Step::Run { effect, key } if quiet.is_none() => {
+                    let engine = Arc::clone(&self.engine);
+                    let _busy = engine.busy();
+                    self.quiet_until = None;
+                    self.perform(&mut incident, effect, &key).await
+                }
+                Step::Run { .. } => self.wait(&mut incident, quiet, stopping).await,
+                Step::Wait(until) => self.wait(&mut incident, Some(until), stopping).await,
+                Step::Parked => self.wait(&mut incident, None, stopping).await,
+            };
+            let Err(e) = outcome else { continue };
+            match e.kind() {
+                ErrorKind::Fenced | ErrorKind::Cancelled => break,
+                _ => {
+                    let id = &incident.case.incident;
+                    tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not journaled");
+                    let again = self.engine.now().plus(self.engine.config.lease / 10);
+                    self.engine.clock.sleep_until(again).await;
+                    match self.load().await {
+                        Some(loaded) => incident = loaded,
+                        None => break,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn load(&self) -> Option<Incident> {
+        let id = &self.lease.incident;
+        let loaded = match self.engine.journal.load(id).await {
+            Ok(Some(stored)) => Incident::replay(&stored.entries),
+            Ok(None) => Err(Error::not_found(format!("no incident {id}"))),
+            Err(e) => Err(e),
+        };
+        loaded
+            .map_err(|e| {
+                tracing::error!(target: "aegis", incident_id = %id, error = %e, "can't be loaded");
+            })
+            .ok()
+    }
+
+    /// Waits for a moment, a command, a turn to release, or the end.
+    async fn wait(
+        &mut self,
+        incident: &mut Incident,
+        until: Option<Timestamp>,
+        stopping: &mut watch::Receiver<bool>,
+    ) -> Result<()> {
+        let engine = Arc::clone(&self.engine);
+        let moment = async {
+            match until {
+                Some(until) => engine.clock.sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = moment => Ok(()),
+            Some(command) = self.commands.recv() => {
+                let _busy = engine.busy();
+                self.quiet_until = None;
+                self.obey(incident, command).await
+            }
+            Ok(()) = self.slots.changed(), if incident.phase == Phase::Queued => {
+                self.quiet_until = None;
+                Ok(())
+            }
+            _ = stopping.changed() => Ok(()),
+        }
+    }
+
+    async fn obey(&mut self, incident: &mut Incident, command: Command) -> Result<()> {
+        match command {
+            Command::Joined(symptom) => self.commit(incident, vec![Record::Joined(symptom)]).await,
+            Command::Resolved => self.commit(incident, vec![Record::Resolved]).await,
+            Command::Person { by, said, reply } => {
+                let done = self.commit(incident, vec![Record::Person { by, said }]).await;
+                let answer = match &done {
+                    Ok(()) => Ok(incident.phase),
+                    Err(e) => Err(Error::new(e.kind(), e.to_string())),
+                };
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
+                done
+            }
+        }
+    }
+
+    /// Commits records and takes them in; on an error the incident is unchanged.
+    pub(super) async fn commit(&self, incident: &mut Incident, records: Vec<Record>) -> Result<()> {
+        let at = self.engine.now();
+        let mut next = incident.clone();
+        let mut entries = Vec::with_capacity(records.len());
+        for record in records {
+            let entry = Entry { seq: next.seq + 1, at, record };
+            next.apply(&entry);
+            entries.push(entry);
+        }
+        let slot = match (incident.slot, next.slot) {
+            (false, true) => SlotChange::Take,
+            (true, false) => SlotChange::Free,
+            _ => SlotChange::Keep,
+        };
+        let batch = Batch {
+            incident: incident.case.incident.clone(),
+            expected_seq: incident.seq,
+            fence: self.lease.fence,
+            effects: entries.iter().filter_map(|e| effect(&e.record)).collect(),
+            entries,
+            phase: next.phase,
+            slot,
+        };
+        self.engine.journal.commit(batch).await?;
+        let before = incident.phase;
+        *incident = next;
+        self.engine.changed(incident, Some(before));
+        if before != incident.phase {
+            notices::on_entering(&self.engine, incident);
+        }
+        if slot == SlotChange::Free {
+            self.engine.slots.send_modify(|n| *n += 1);
+        }
+        Ok(())
+    }
+
+    /// Commits a record, unless all it says is to look again later: then it is not journaled.
+    pub(super) async fn commit_news(
+        &mut self,
+        incident: &mut Incident,
+        record: Record,
+    ) -> Result<()> {
+        let mut next = incident.clone();
+        next.apply(&Entry { seq: incident.seq + 1, at: self.engine.now(), record: record.clone() });
+        let again = next.not_before;
+        next.seq = incident.seq;
+        next.not_before = incident.not_before;
+        if next == *incident {
+            self.quiet_until = Some(again);
+            return Ok(());
+        }
+        self.commit(incident, vec![record]).await
+    }
+
+    async fn perform(
+        &mut self,
+        incident: &mut Incident,
+        effect: Effect,
+        key: &crate::id::EffectKey,
+    ) -> Result<()> {
+        let config = self.engine.config;
+        let stages = self.engine.stages.clone();
+        match effect {
+            Effect::Diagnose => {
+                let case = self.case(incident);
+                let call = async move { stages.diagnoser.diagnose(&case).await };
+                let done = self.read(incident, "diagnose", config.read_deadline, call).await?;
+                let found = |d| Record::Diagnosed(Box::new(d));
+                self.record(incident, "diagnose", done.map(|r| r.map(found))).await
+            }
+            Effect::Draft => {
+                let case = self.case(incident);
+                let call = async move { draft(&case, stages.fixes.as_ref()).await };
+                let done = self.read(incident, "draft", config.draft_deadline, call).await?;
+                self.record(incident, "draft", done.map(|r| r.map(Record::Drafted))).await
+            }
+            Effect::Verify => {
+                let (case, fix) = (self.case(incident), current(incident)?);
+                let call = async move { stages.verifier.verify(&case, &fix).await };
+                let done = self.read(incident, "verify", config.verify_deadline, call).await?;
+                let proven = |v| Record::Verified(Box::new(v));
+                self.record(incident, "verify", done.map(|r| r.map(proven))).await
+            }
+            Effect::Decide => {
+                let standing = self.engine.standing(incident).await;
+                let decision = self.engine.policy.decide(&question(incident)?, &standing);
+                self.commit(incident, vec![Record::Decided(Box::new(decision))]).await
+            }
+            Effect::TakeSlot => {
+                self.slots.borrow_and_update();
+                match self.commit(incident, vec![Record::SlotTaken]).await {
+                    Err(e) if e.kind() == ErrorKind::Conflict => {
+                        let again = std::time::Duration::from_millis(incident.settings.poll_ms);
+                        self.quiet_until = Some(self.engine.now().plus(again));
+                        Ok(())
+                    }
+                    other => other,
+                }
+            }
+            Effect::Measure => self.measure(incident).await,
+            Effect::Submit => self.submit(incident, key).await,
+            Effect::Merge => self.merge(incident, key).await,
+            Effect::Withdraw => self.withdraw(incident, key).await,
+            Effect::Revert => self.revert(incident, key).await,
+            Effect::Lookup => {
+                let (asked, key) = (key.clone(), key.clone());
+                let call = async move { stages.deployer.lookup(&asked).await };
+                let done = self.read(incident, "lookup", config.read_deadline, call).await?;
+                match done {
+                    Some(Ok(rollout)) => {
+                        self.commit_news(incident, Record::Answered { key, rollout }).await
+                    }
+                    other => {
+                        self.record(incident, "lookup", other.map(|r| r.map(|_| Record::Resolved)))
+                            .await
+                    }
+                }
+            }
+            Effect::Look => self.look(incident).await,
+            Effect::Recheck => self.recheck(incident).await,
+        }
+    }
+
+    /// Runs a read stage; commands are obeyed meanwhile, and one that moves the incident on drops
+    /// the call: then there is nothing to record.
+    pub(super) async fn read<T: Send + 'static>(
+        &mut self,
+        incident: &mut Incident,
+        stage: &'static str,
+        deadline: std::time::Duration,
+        call: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<Option<Result<T>>> {
+        let engine = Arc::clone(&self.engine);
+        let started = (incident.phase, incident.since);
+        let mut running = std::pin::pin!(engine.crew.call(stage, deadline, Late::Drop, call));
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut running => return Ok(Some(done)),
+                Some(command) = self.commands.recv() => {
+                    self.obey(incident, command).await?;
+                    if (incident.phase, incident.since) != started {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Records what a stage answered, or that it failed.
+    pub(super) async fn record(
+        &self,
+        incident: &mut Incident,
+        stage: &'static str,
+        done: Option<Result<Record>>,
+    ) -> Result<()> {
+        let record = match done {
+            None => return Ok(()),
+            Some(Ok(record)) => record,
+            Some(Err(e)) => {
+                let id = &incident.case.incident;
+                tracing::warn!(target: "aegis", incident_id = %id, stage, error = %e, "failed");
+                Record::Failed(StageFailure::new(stage, &e))
+            }
+        };
+        self.commit(incident, vec![record]).await
+    }
+
+    /// The case as the stages see it at this moment.
+    pub(super) fn case(&self, incident: &Incident) -> Case {
+        let mut case = incident.case.clone();
+        let known = self.engine.known_of(&case.service);
+        case.others = known
+            .into_iter()
+            .filter(|(id, _)| *id != case.incident)
+            .map(|(_, known)| known.fingerprint)
+            .collect();
+        case
+    }
+}
+
+/// Candidates: where a release is to blame, taking it back comes before patching it.
+async fn draft(case: &Case, fixes: &dyn crate::stage::FixGenerator) -> Result<Vec<Fix>> {
+    let Some(diagnosis) = &case.diagnosis else {
+        return Err(Error::internal("a draft without a diagnosis"));
+    };
+    let mut candidates = Vec::new();
+    if let Some(Cause::Release(release)) = diagnosis.likely().map(|h| &h.cause) {
+        let title = format!("Take back release {}", release.revision.short());
+        let fix = Fix::new(FixKind::Revert(release.clone()), title, "planner")
+            .with_meaning("the error was first seen right after this release");
+        candidates.push(fix);
+    }
+    candidates.extend(fixes.generate(case, diagnosis).await?);
+    Ok(candidates)
+}
+
+pub(super) fn current(incident: &Incident) -> Result<Fix> {
+    incident.fix().cloned().ok_or_else(|| Error::internal("this phase needs a fix"))
+}
+
+/// What policy is asked about the fix that is being worked on.
+pub(super) fn question(incident: &Incident) -> Result<Question<'_>> {
+    let needs = || Error::internal("this phase needs a verified fix");
+    Ok(Question {
+        case: &incident.case,
+        fix: incident.fix().ok_or_else(needs)?,
+        verification: incident.verification.as_ref().ok_or_else(needs)?,
+        approved: incident.approved.as_ref(),
+    })
+}
+
+/// The row of the effect table that a record writes.
+fn effect(record: &Record) -> Option<port::Effect> {
+    match record {
+        Record::Intended { key, request } => Some(port::Effect {
+            key: key.clone(),
+            request: Some(request.clone()),
+            status: EffectStatus::Intent,
+        }),
+        Record::Answered { key, rollout } => {
+            let nothing = matches!(rollout, None | Some(Rollout::BaseMoved { .. }));
+            let status = if nothing { EffectStatus::Void } else { EffectStatus::Done };
+            Some(port::Effect { key: key.clone(), request: None, status })
+        }
+        _ => None,
+    }
+}
+
+/// Keeps a lease until its driver ends; says so when it is lost.
+async fn renew(engine: Arc<Engine>, lease: Lease, lost: watch::Sender<bool>) {
+    let mut tick = tokio::time::interval(lease.ttl / 3);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tick.tick().await;
+    loop {
+        tick.tick().await;
+        match engine.journal.renew(&lease).await {
+            Ok(()) => {}
+            Err(e) if e.kind() == ErrorKind::Fenced => {
+                lost.send_replace(true);
+                return;
+            }
+            Err(e) => tracing::warn!(target: "aegis", error = %e, "a lease was not renewed"),
+        }
+    }
+}

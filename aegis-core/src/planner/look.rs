@@ -1,0 +1,254 @@
+//! Looking at a release: sample, add to the evidence, ask the judge.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::ServiceConfig;
+use super::driver::Driver;
+use super::engine::{futile_counter, reverted_counter};
+use crate::error::Result;
+use crate::id::Timestamp;
+use crate::machine::{Incident, Record, Watch};
+use crate::model::{
+    Baseline, Case, Evidence, Exercise, Metric, MetricEvidence, Query, Readings, Samples, Verdict,
+};
+
+/// The shortest window that is asked of a metric source.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+impl Driver {
+    /// Measures what is normal before anything is submitted.
+    pub(super) async fn measure(&mut self, incident: &mut Incident) -> Result<()> {
+        let service = self.engine.service(&incident.case.service)?.clone();
+        let mut baseline = self.engine.baseline(&service);
+        if baseline.metrics.is_empty() {
+            // A planner that just started has seen nothing: the source may remember more.
+            let looks = Duration::from_millis(incident.settings.look_every_ms);
+            let query = Query::new(
+                service.name.clone(),
+                self.engine.now(),
+                looks.saturating_mul(30),
+                service.metrics.clone(),
+            );
+            let query = query.with_step(looks);
+            if let Some(Ok(samples)) = self.sample(incident, query).await? {
+                self.engine.remember_samples(&service.name, &samples);
+                baseline = self.engine.baseline(&service);
+            }
+        }
+        self.commit(incident, vec![Record::Baselined(Box::new(baseline))]).await
+    }
+
+    async fn sample(
+        &mut self,
+        incident: &mut Incident,
+        query: Query,
+    ) -> Result<Option<Result<Samples>>> {
+        let source = self.engine.stages.metrics.clone();
+        let deadline = self.engine.config.read_deadline;
+        self.read(incident, "metrics", deadline, async move { source.sample(&query).await }).await
+    }
+
+    pub(super) async fn look(&mut self, incident: &mut Incident) -> Result<()> {
+        let Some(watch) = incident.watch.clone() else {
+            return self.commit(incident, vec![Record::Parked(crate::machine::Why::Blind)]).await;
+        };
+        let case = self.case(incident);
+        let service = self.engine.service(&case.service)?.clone();
+        let mut evidence = begin(incident, &watch);
+        let (from, now) = (evidence.now, self.engine.now());
+        let routes = Routes::of(&case, self.engine.known_of(&case.service));
+        let mut metrics = service.metrics.clone();
+        metrics.extend(routes.metrics());
+        let window = now.since(from).max(SHORTEST);
+        let query = Query::new(service.name.clone(), now, window, metrics);
+        let samples = match self.sample(incident, query).await? {
+            None => return Ok(()),
+            Some(Ok(samples)) => samples,
+            Some(Err(e)) => {
+                tracing::warn!(target: "aegis", service = %service.name, error = %e, "a blind look");
+                Samples::default()
+            }
+        };
+        add(&mut evidence, &service, &routes, &samples);
+        self.add_sightings(&mut evidence, &case, &watch, from, now);
+        evidence.now = now;
+        evidence.ends_at = watch.ends_at;
+        evidence.looks += 1;
+        let (judge, asked) = (self.engine.stages.judge.clone(), evidence.clone());
+        let deadline = self.engine.config.read_deadline;
+        let call = async move { judge.judge(&case, &asked).await };
+        let done = self.read(incident, "judge", deadline, call).await?;
+        if let Some(Ok(Verdict::Rollback(_))) = &done {
+            self.enter_in_ledger(incident, &evidence).await?;
+        }
+        let looked = |verdict| Record::Looked { evidence: Box::new(evidence), verdict };
+        self.record(incident, "judge", done.map(|r| r.map(looked))).await
+    }
+
+    fn add_sightings(
+        &self,
+        evidence: &mut Evidence,
+        case: &Case,
+        watch: &Watch,
+        from: Timestamp,
+        now: Timestamp,
+    ) {
+        let sightings = self.engine.lock(&self.engine.sightings);
+        let count = |print| sightings.count(&case.service, print, from, now, &watch.revision);
+        evidence.exercise.recurrences += count(&case.fingerprint);
+        // Other errors of the same incident: those that joined it since the release went live.
+        let joined: BTreeSet<_> = case.symptoms.iter().map(|s| &s.fingerprint).collect();
+        for print in joined.into_iter().filter(|p| **p != case.fingerprint) {
+            let first = sightings.first(&case.service, print);
+            if first.is_some_and(|at| at >= watch.live_at) {
+                evidence.new_errors += count(print);
+            }
+        }
+    }
+
+    /// What is taken back is never shipped again; what changed nothing counts as futile.
+    async fn enter_in_ledger(&self, incident: &Incident, evidence: &Evidence) -> Result<()> {
+        let (Some(fix), Some(_)) = (incident.fix(), &incident.merged) else { return Ok(()) };
+        let case = &incident.case;
+        let key = format!("{}/{}", case.incident, incident.submission);
+        let reverted = reverted_counter(&case.service, &fix.digest());
+        self.engine.journal.reserve(&reverted, &key, 1, u64::MAX).await?;
+        if evidence.exercise.recurrences > 0 {
+            let futile = futile_counter(&case.service, &case.fingerprint);
+            self.engine.journal.reserve(&futile, &key, 1, u64::MAX).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the signal is back at its baseline after a revert.
+    pub(super) async fn recheck(&mut self, incident: &mut Incident) -> Result<()> {
+        let service = self.engine.service(&incident.case.service)?.clone();
+        let now = self.engine.now();
+        let look = Duration::from_millis(incident.settings.look_every_ms);
+        let query = Query::new(service.name.clone(), now, look, service.metrics.clone());
+        let samples = match self.sample(incident, query).await? {
+            None => return Ok(()),
+            Some(Ok(samples)) => samples,
+            Some(Err(_)) => Samples::default(),
+        };
+        let (back, why) = back_to_baseline(&samples, incident.baseline.as_ref());
+        self.commit_news(incident, Record::Rechecked { back, why }).await
+    }
+}
+
+/// The evidence so far, or none.
+fn begin(incident: &Incident, watch: &Watch) -> Evidence {
+    let baseline = incident.baseline.clone();
+    let baseline = baseline.unwrap_or_else(|| Baseline::new(watch.live_at, Vec::new()));
+    watch.evidence.clone().unwrap_or_else(|| {
+        let revision = watch.revision.clone();
+        let mut evidence = Evidence::new(revision, watch.live_at, watch.ends_at, baseline);
+        let somebody_elses = incident.watched_release().is_some();
+        let needed = if somebody_elses { 0 } else { incident.settings.exercise };
+        evidence.exercise = Exercise::new(needed);
+        evidence.strict = incident.decision.as_ref().is_some_and(|d| d.strict);
+        evidence
+    })
+}
+
+/// The routes that matter to a look.
+struct Routes {
+    /// Those that failed for this incident.
+    own: BTreeSet<String>,
+    /// Those that fail for other open incidents: their errors are not this release's.
+    others: BTreeSet<String>,
+}
+
+impl Routes {
+    fn of(case: &Case, known: Vec<(crate::id::IncidentId, super::engine::Known)>) -> Self {
+        let triggers = case.diagnosis.iter().flat_map(|d| &d.triggers);
+        let own: BTreeSet<String> = triggers.map(|t| t.route.clone()).collect();
+        let others = known
+            .into_iter()
+            .filter(|(id, _)| *id != case.incident)
+            .flat_map(|(_, known)| known.triggers)
+            .map(|t| t.route)
+            .filter(|route| !own.contains(route))
+            .collect();
+        Self { own, others }
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let own = self.own.iter().map(|r| Metric::RouteRequests(r.clone()));
+        own.chain(self.others.iter().map(|r| Metric::RouteErrors(r.clone()))).collect()
+    }
+
+    fn sum(samples: &Samples, metrics: impl Iterator<Item = Metric>) -> Option<u64> {
+        let mut sum = None;
+        for metric in metrics {
+            if let Some(Readings::Values(points)) = samples.get(&metric) {
+                let events: f64 = points.iter().map(|p| p.value.max(0.0)).sum();
+                // A count of events, far below 2^53.
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let events = events.round() as u64;
+                *sum.get_or_insert(0) += events;
+            }
+        }
+        sum
+    }
+}
+
+/// Adds one look's samples to the evidence.
+fn add(evidence: &mut Evidence, service: &ServiceConfig, routes: &Routes, samples: &Samples) {
+    let requests = Routes::sum(samples, routes.own.iter().cloned().map(Metric::RouteRequests));
+    if let Some(n) = requests {
+        *evidence.exercise.requests.get_or_insert(0) += n;
+    }
+    let foreign = Routes::sum(samples, routes.others.iter().cloned().map(Metric::RouteErrors));
+    for metric in &service.metrics {
+        let point = samples.get(metric).and_then(Readings::last);
+        let mut value = point.map(|p| p.value);
+        let weight = point.map_or(0, |p| p.weight);
+        if let (Metric::ErrorRate, Some(rate), Some(foreign)) = (metric, &mut value, foreign)
+            && weight > 0
+        {
+            *rate = (*rate - foreign as f64 / weight as f64).max(0.0);
+        }
+        let index = evidence.metrics.iter().position(|m| m.metric == *metric);
+        let index = index.unwrap_or_else(|| {
+            evidence.metrics.push(MetricEvidence::new(metric.clone()));
+            evidence.metrics.len() - 1
+        });
+        evidence.metrics[index].push(value, weight);
+    }
+}
+
+/// Every metric for which more is worse, within reach of what it was: 1.25 times its median plus
+/// four robust deviations, the effect size of the judge. Nothing measured is not back.
+fn back_to_baseline(samples: &Samples, baseline: Option<&Baseline>) -> (bool, String) {
+    let Some(baseline) = baseline else { return (false, String::from("no baseline was taken")) };
+    let mut measured = 0;
+    for (metric, was) in &baseline.metrics {
+        let Some(point) = samples.get(metric).and_then(Readings::last) else { continue };
+        let worse = match metric.higher_is_worse() {
+            Some(true) => point.value > 1.25 * was.median + 4.0 * was.spread + floor(metric),
+            Some(false) => point.value < 0.8 * was.median - 4.0 * was.spread,
+            None => continue,
+        };
+        if worse {
+            let (is, was) = (point.value, was.median);
+            return (false, format!("{metric} is {is:.4}, it was {was:.4}"));
+        }
+        measured += 1;
+    }
+    match measured {
+        0 => (false, String::from("no metric has values")),
+        n => (true, format!("{n} metrics are back at their baseline")),
+    }
+}
+
+/// What is too little to matter, in the metric's unit.
+fn floor(metric: &Metric) -> f64 {
+    match metric {
+        Metric::ErrorRate => 0.01,
+        Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => 0.005,
+        Metric::Cpu | Metric::Memory | Metric::Saturation => 0.05,
+        _ => 0.0,
+    }
+}

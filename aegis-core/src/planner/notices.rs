@@ -1,0 +1,103 @@
+//! What a person is told, and when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Engine;
+use crate::error::Retry;
+use crate::id::EffectKind;
+use crate::machine::{Incident, Phase, Why};
+use crate::port::{Notice, Notifier, Urgency};
+
+/// Tries of one notice by one notifier, and the pause between them, doubled each time.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Sends a notice where the phase that was entered deserves one.
+pub(super) fn on_entering(engine: &Arc<Engine>, incident: &Incident) {
+    let urgency = match incident.phase {
+        Phase::AwaitingHuman => match incident.why {
+            Some(Why::Proposed | Why::Approval { .. } | Why::WouldHave { .. }) => {
+                Urgency::Attention
+            }
+            _ => Urgency::Page,
+        },
+        Phase::RolledBack => Urgency::Attention,
+        Phase::Healed | Phase::Kept | Phase::SelfResolved | Phase::Abandoned => Urgency::Info,
+        _ => return,
+    };
+    let notice = notice(incident, urgency);
+    for notifier in &engine.notifiers {
+        let (engine, notifier, notice) = (Arc::clone(engine), Arc::clone(notifier), notice.clone());
+        tokio::spawn(async move { send(&engine, notifier, notice).await });
+    }
+}
+
+async fn send(engine: &Engine, notifier: Arc<dyn Notifier>, notice: Notice) {
+    let mut pause = PAUSE;
+    for attempt in 1..=TRIES {
+        let (own, about) = (Arc::clone(&notifier), notice.clone());
+        let call = async move { own.notify(&about).await };
+        let deadline = engine.config.read_deadline;
+        let sent = engine.crew.call("notify", deadline, super::crew::Late::Drop, call).await;
+        let Err(e) = sent else { return };
+        let id = &notice.incident;
+        if attempt == TRIES || e.retry() == Retry::Never {
+            tracing::error!(target: "aegis", incident_id = %id, error = %e, "a notice was not sent");
+            return;
+        }
+        tracing::warn!(target: "aegis", incident_id = %id, error = %e, "a notice will be sent again");
+        engine.clock.sleep_until(engine.now().plus(pause)).await;
+        pause *= 2;
+    }
+}
+
+fn notice(incident: &Incident, urgency: Urgency) -> Notice {
+    let case = &incident.case;
+    let first = case.symptoms.first().map(|s| s.title.to_string()).unwrap_or_default();
+    let title = format!("{}: {} ({first})", case.service, incident.phase.name());
+    let (id, service, at) = (case.incident.clone(), case.service.clone(), incident.since);
+    let mut notice = Notice::new(id, service, at, urgency, title);
+    notice.why = incident.why.as_ref().map(ToString::to_string).unwrap_or_default();
+    notice.confidence = incident.verification.as_ref().map(|v| v.confidence());
+    if incident.submitted {
+        let branch = incident.key(EffectKind::Submit).branch();
+        notice.changed.push(format!("branch {branch} is submitted"));
+        notice.undo.push(format!("git branch -D {branch}"));
+    }
+    if let Some(merged) = &incident.merged {
+        notice.changed.push(format!("{} was merged", merged.short()));
+        if incident.reverted.is_none() {
+            notice.undo.push(format!("git revert -m 1 {}", merged.short()));
+        }
+    }
+    if let Some(reverted) = &incident.reverted {
+        notice.changed.push(format!("{} takes it back", reverted.short()));
+    }
+    if notice.changed.is_empty() {
+        notice.changed.push(String::from("nothing"));
+    }
+    notice.next = next(incident);
+    notice
+}
+
+/// What can be done next.
+fn next(incident: &Incident) -> Vec<String> {
+    let Some(why) = &incident.why else { return Vec::new() };
+    let mut next = match why {
+        Why::NotCode(look) => vec![format!("look at {look}")],
+        Why::Approval { fix, .. } => vec![format!("approve {fix}")],
+        Why::WouldRevert { revert, .. } => vec![format!("approve {revert}")],
+        Why::WouldHave { .. } => vec![String::from("ship it, or raise the autonomy")],
+        Why::Proposed => vec![String::from("merge or close it")],
+        Why::Blind => vec![String::from("look at how the merged revision is rolled out")],
+        _ => Vec::new(),
+    };
+    let hypothesis = incident.case.diagnosis.as_ref().and_then(|d| d.likely());
+    next.extend(hypothesis.map(|h| format!("diagnosis: {}", h.explanation)));
+    next.extend(
+        incident.case.attempts.iter().map(|a| format!("tried: {}: {}", a.title, a.feedback)),
+    );
+    next.push(String::from("resume, or cancel"));
+    next
+}
