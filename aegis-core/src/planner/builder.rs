@@ -264,14 +264,13 @@ where
     /// The same planner over `Arc<dyn _>`, for hosts that choose at run time.
     pub fn erase(self) -> DynPlanner {
         let (m, d, f, v, p, j) = self.stages;
-        let stages: (Arc<dyn MetricSource>, Arc<dyn Diagnoser>, Arc<dyn FixGenerator>, _, _, _) = (
-            Arc::new(m),
-            Arc::new(d),
-            Arc::new(f),
-            Arc::new(v) as _,
-            Arc::new(p) as _,
-            Arc::new(j) as _,
-        );
+        let metrics: Arc<dyn MetricSource> = Arc::new(m);
+        let diagnoser: Arc<dyn Diagnoser> = Arc::new(d);
+        let fixes: Arc<dyn FixGenerator> = Arc::new(f);
+        let verifier: Arc<dyn Verifier> = Arc::new(v);
+        let deployer: Arc<dyn Deployer> = Arc::new(p);
+        let judge: Arc<dyn RollbackJudge> = Arc::new(j);
+        let stages = (metrics, diagnoser, fixes, verifier, deployer, judge);
         Planner { stages, ports: self.ports }
     }
 

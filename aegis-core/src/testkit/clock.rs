@@ -82,3 +82,30 @@ impl Clock for ManualClock {
         let _ = now.wait_for(|now| *now >= until).await;
     }
 }
+
+/// Moves `clock` from sleeper to sleeper, never while the planner is busy, until `done` says so.
+///
+/// Returns whether it did within `limit` of the clock's time; gives up after a minute of real time.
+pub async fn settle(
+    clock: &ManualClock,
+    handle: &crate::planner::Handle,
+    limit: std::time::Duration,
+    mut done: impl AsyncFnMut() -> bool,
+) -> bool {
+    let end = clock.now().plus(limit);
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while std::time::Instant::now() < give_up {
+        if done().await {
+            return true;
+        }
+        let now = clock.now();
+        if now >= end {
+            return false;
+        }
+        match clock.next_wake() {
+            Some(next) if next > now && handle.in_flight() == 0 => clock.set(next.min(end)),
+            _ => tokio::time::sleep(std::time::Duration::from_micros(200)).await,
+        }
+    }
+    false
+}

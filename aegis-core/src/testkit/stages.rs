@@ -1,0 +1,123 @@
+//! Small honest stages for tests: a service with one bug, and who can tell and mend it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+
+use super::World;
+use crate::error::Result;
+use crate::id::{Confidence, Revision};
+use crate::model::{
+    Case, Cause, Diagnosis, Fix, FixKind, Hypothesis, Location, Metric, Point, Query, Readings,
+    Samples, Trigger, Verification,
+};
+use crate::patch::{Edit, Patch};
+use crate::stage::{Diagnoser, FixGenerator, MetricSource, Verifier};
+
+/// The route that the bug of [`Shop`] is on.
+pub const ROUTE: &str = "GET /mean";
+
+/// Numbers of a service whose errors end with the first merge that is rolled out.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    world: World,
+    base: Revision,
+    /// Whether merges make things worse.
+    pub cursed: Arc<AtomicBool>,
+    /// Whether merges change nothing.
+    pub futile: Arc<AtomicBool>,
+}
+
+impl Shop {
+    /// A service that runs in `world`.
+    pub fn new(world: World) -> Self {
+        let base = world.with(|remote| remote.running.clone());
+        Self { world, base, cursed: Arc::default(), futile: Arc::default() }
+    }
+
+    /// Whether the bug is in what runs.
+    pub fn broken(&self) -> bool {
+        let mended = self.world.with(|r| r.running > self.base && r.merges.len() > r.reverts.len());
+        !mended || self.futile.load(Ordering::SeqCst)
+    }
+
+    fn value(&self, metric: &Metric) -> f64 {
+        let merged = self.world.with(|r| r.merges.len() > r.reverts.len());
+        let cursed = merged && self.cursed.load(Ordering::SeqCst);
+        match metric {
+            Metric::Health => 1.0,
+            Metric::ErrorRate if cursed => 0.5,
+            Metric::ErrorRate if self.broken() => 0.05,
+            Metric::ErrorRate => 0.0,
+            Metric::LatencyP95 | Metric::LatencyP99 => 0.1,
+            Metric::RequestRate => 40.0,
+            Metric::RouteRequests(_) => 10.0,
+            _ => 0.2,
+        }
+    }
+}
+
+#[async_trait]
+impl MetricSource for Shop {
+    async fn sample(&self, query: &Query) -> Result<Samples> {
+        let read = |metric: &Metric| {
+            let point = Point::new(query.now, self.value(metric)).with_weight(100);
+            (metric.clone(), Readings::Values(vec![point]))
+        };
+        Ok(Samples::new(query.metrics.iter().map(read).collect()))
+    }
+}
+
+/// Blames one line of the revision at the head of the world.
+#[derive(Debug, Clone)]
+pub struct KnowsTheLine(pub World);
+
+#[async_trait]
+impl Diagnoser for KnowsTheLine {
+    async fn diagnose(&self, _case: &Case) -> Result<Diagnosis> {
+        let location = Location::new("mean.py", 2).with_function("mean");
+        let sure = Confidence::from_percent(90);
+        let blame = Hypothesis::new(Cause::Code(location), "the list may be empty", sure);
+        let base = self.0.with(|remote| remote.head.clone());
+        let trigger = Trigger::new("GET", "/mean?of=", ROUTE);
+        Ok(Diagnosis::new(base, "test", vec![blame]).with_triggers(vec![trigger]))
+    }
+}
+
+/// Offers so many candidates, numbered.
+#[derive(Debug, Clone, Copy)]
+pub struct Offers(pub usize);
+
+#[async_trait]
+impl FixGenerator for Offers {
+    async fn generate(&self, _case: &Case, diagnosis: &Diagnosis) -> Result<Vec<Fix>> {
+        Ok((0..self.0).map(|n| numbered(n, diagnosis.base.clone())).collect())
+    }
+}
+
+/// The candidate of this number.
+pub fn numbered(n: usize, base: Revision) -> Fix {
+    let edit = Edit::Replace {
+        path: "mean.py".into(),
+        search: "    return sum(xs) / len(xs)\n".into(),
+        replace: format!("    return sum(xs) / len(xs) if xs else {n}.0\n"),
+    };
+    let kind = FixKind::Patch(Patch::new(base, vec![edit]));
+    Fix::new(kind, format!("Answer {n} for an empty list"), "test")
+        .with_claimed(Confidence::from_percent(80))
+}
+
+/// Passes everything, with this score in percent.
+#[derive(Debug, Clone, Copy)]
+pub struct Passes(pub u8);
+
+#[async_trait]
+impl Verifier for Passes {
+    async fn verify(&self, _case: &Case, fix: &Fix) -> Result<Verification> {
+        let base = fix.patch().map(|p| p.base.clone()).unwrap_or_else(|| Revision::new("none"));
+        let share = Confidence::from_percent(self.0);
+        let score = crate::model::Score::new(share, share, share);
+        Ok(super::mint::verified(fix, &base).with_score(score))
+    }
+}

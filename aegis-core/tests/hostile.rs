@@ -1,0 +1,63 @@
+//! A stage that panics, hangs or blocks costs its incident and nothing else.
+
+use std::time::Duration;
+
+use aegis_core::machine::{Phase, Why};
+use aegis_core::policy::{Autonomy, PolicyConfig};
+use aegis_core::testkit::stages::{KnowsTheLine, Passes};
+use aegis_core::testkit::{Chaos, Mischief};
+
+use crate::bed::Bed;
+
+#[tokio::test]
+async fn a_panic_costs_its_own_incident() {
+    let bed = Bed::new();
+    let stage = Chaos::new(Passes(95), Mischief::Panic, 1);
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).verifier(stage);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    let incident = bed.until(&handle, &id, Phase::AwaitingHuman).await;
+    let Some(Why::StageFailed { stage, error }) = incident.why else {
+        panic!("{:?}", incident.why)
+    };
+    assert_eq!(stage, "verify");
+    assert!(error.contains("mischief"), "{error}");
+    handle.resume(&id, "kim").await.unwrap();
+    bed.until(&handle, &id, Phase::Healed).await;
+}
+
+#[tokio::test]
+async fn failures_that_can_be_retried_are() {
+    let bed = Bed::new();
+    let stage = Chaos::new(KnowsTheLine(bed.world.clone()), Mischief::Fail, 3);
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(stage);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    bed.until(&handle, &id, Phase::Healed).await;
+}
+
+#[tokio::test]
+async fn a_hang_ends_at_the_deadline_and_is_retried() {
+    let bed = Bed::new();
+    let stage = Chaos::new(KnowsTheLine(bed.world.clone()), Mischief::Hang, 1);
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(stage);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    // The planner is busy with the call, so the test moves the clock past its deadline.
+    let stuck = || handle.in_flight() > 0;
+    while !stuck() {
+        tokio::task::yield_now().await;
+    }
+    bed.clock.advance(Duration::from_secs(61));
+    bed.until(&handle, &id, Phase::Healed).await;
+}
+
+#[tokio::test]
+async fn a_blocked_thread_is_given_up_and_others_go_on() {
+    let bed = Bed::new();
+    let stage = Chaos::new(Passes(95), Mischief::Block(Duration::from_millis(1_500)), 1);
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).verifier(stage);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    bed.until(&handle, &id, Phase::Healed).await;
+}

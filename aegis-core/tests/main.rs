@@ -1,0 +1,10 @@
+//! Integration tests of the core: the machine, the planner over fakes, and what must not compile.
+#![allow(clippy::unwrap_used)]
+
+mod bed;
+mod compile;
+mod heal;
+mod histories;
+mod hostile;
+mod operate;
+mod recover;
