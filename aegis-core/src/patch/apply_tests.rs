@@ -55,7 +55,7 @@ fn tabs_stay_tabs_and_never_match_spaces() {
 fn a_search_that_fits_twice_is_refused_with_the_lines() {
     let error = run("x\ny\nx\n", &[replace("x\n", "z\n")]).unwrap_err().to_string();
     assert!(
-        error.contains("edit 1 of \"a.py\"") && error.contains("2 places, at lines 1, 3"),
+        error.contains("edit 1 of \"a.py\"") && error.contains("several places, at lines 1, 3;"),
         "{error}"
     );
     // An exact place wins over a looser one.

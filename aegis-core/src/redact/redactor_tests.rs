@@ -20,6 +20,16 @@ fn corpus() -> Vec<(&'static str, String, String, &'static str)> {
     vec![
         ("private-key", "key:\n".into(), key("RSA "), "\ndone"),
         ("private-key", "key:\n".into(), key(""), ""),
+        (
+            "private-key",
+            "".into(),
+            key("RSA ").replacen(
+                '\n',
+                "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0F1E\n\n",
+                1,
+            ),
+            "\n",
+        ),
         ("private-key", "\"k\": \"".into(), key("EC ").replace('\n', "\\n"), "\""),
         ("aws-key", "id ".into(), c(&["AK", "IA", &UPPER[..16]]), " used"),
         ("aws-secret", c(&["aws_secret_", "access_key = "]), m(40), "\n"),
@@ -102,6 +112,7 @@ fn ordinary_text_is_left_alone() {
         "    token = tokens[0]",
         "    secret = make_v2_secret(x)",
         "    client = Client(password=password, token=self.token)",
+        "    client = Client(password=pw, token=value)",
         "    if password == stored_password_v2:",
         "def login(user: str, password: str, token: Optional[str] = None) -> bool:",
         "KeyError: 'token'",

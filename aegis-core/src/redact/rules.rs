@@ -43,10 +43,11 @@ const KEYED: &[&str] =
 
 /// Always on; the first that matches a place names it.
 pub(super) const STANDARD: &[Rule] = &[
+    // One dash at a time, so that a search for the end stops at the next beginning.
     rule(
         "private-key",
         &["private key"],
-        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?:\\[rn]|[A-Za-z0-9+/=:,.\s-])*?-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|(?:(?:\s|\\[rn])*[A-Za-z0-9+/=]{16,})*)",
+        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?:\\[rn]|[A-Za-z0-9+/=:,.\s]|-[A-Za-z0-9])*-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|(?:(?:\s|\\[rn])*[A-Za-z0-9+/=]{16,})*)",
         Check::None,
     ),
     // The rest of a block whose beginning is in a log that was rotated.

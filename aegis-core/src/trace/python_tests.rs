@@ -93,6 +93,15 @@ fn syntax_errors_have_no_function() {
 }
 
 #[test]
+fn source_of_several_lines_belongs_to_its_frame() {
+    // As 3.13 prints it.
+    let text = "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\n    return g(\n        x,\n    ...<2 lines>...\n    )\n    ^\nKeyError: 'x'\n";
+    let trace = one(text);
+    assert_eq!(kinds(&trace), [("KeyError", None, 1)]);
+    assert_eq!(trace.exceptions[0].frames[0].source.as_deref(), Some("return g("));
+}
+
+#[test]
 fn repeated_lines_of_a_recursion_are_skipped() {
     assert_eq!(kinds(&one(printed("rec"))), [("RecursionError", None, 5)]);
 }

@@ -118,10 +118,11 @@ fn traceback(value: &Value, depth: usize) -> Option<String> {
 fn unescaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
+    let json = text.contains("\\\"");
     while let Some(c) = chars.next() {
         match c {
             // A frame's path stands in quotes that are bare where the line never was JSON.
-            '"' if !text.contains("\\\"") => out.push('"'),
+            '"' if !json => out.push('"'),
             '"' => break,
             '\\' => match chars.next() {
                 Some('n') => out.push('\n'),
