@@ -99,3 +99,42 @@ async fn cancel_withdraws_what_was_submitted() {
     bed.until(&handle, &id, Phase::Abandoned).await;
     assert!(bed.world.with(|r| r.branches.values().all(|b| b.withdrawn)));
 }
+
+#[tokio::test]
+async fn budgets_hold_across_incidents() {
+    let bed = Bed::new();
+    bed.shop.futile.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut budget = Budget::default();
+    budget.merges_per_day = 2;
+    let policy = PolicyConfig::new(Autonomy::Auto).with_budget(budget);
+    let handle = bed.builder(policy).build().unwrap().start().unwrap();
+    // Six different errors: each wants a release of its own.
+    for n in 0..6 {
+        let text = crate::bed::TRACE.replace("mean", &format!("mean{n}"));
+        aegis_core::port::Intake::report(&handle, bed.signal(&text)).await.unwrap();
+    }
+    let day = Duration::from_secs(3_600);
+    settle(&bed.clock, &handle, day, async || false).await;
+    let merges = bed.world.with(|r| r.merges.len());
+    assert_eq!(merges, 2);
+}
+
+#[tokio::test]
+async fn one_release_of_a_service_is_in_flight_at_a_time() {
+    let bed = Bed::new();
+    let handle = bed.auto();
+    for n in 0..3 {
+        let text = crate::bed::TRACE.replace("mean", &format!("mean{n}"));
+        aegis_core::port::Intake::report(&handle, bed.signal(&text)).await.unwrap();
+    }
+    let mut most = 0;
+    let releasing = [Phase::Submitting, Phase::Merging, Phase::GoingLive, Phase::Watching];
+    let all = settle(&bed.clock, &handle, Duration::from_secs(3_600), async || {
+        let list = handle.list(&aegis_core::port::Filter::new()).await.unwrap();
+        let now = list.iter().filter(|s| releasing.contains(&s.phase)).count();
+        most = most.max(now);
+        list.len() == 3 && list.iter().all(|s| s.phase == Phase::Healed)
+    });
+    assert!(all.await);
+    assert_eq!(most, 1);
+}

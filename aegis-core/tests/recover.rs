@@ -13,7 +13,7 @@ fn start(bed: &Bed) -> Handle {
     // A lease of a dead planner in this very process runs out soon.
     let config = PlannerConfig::new()
         .with_observe_every(Duration::from_secs(5))
-        .with_lease(Duration::from_millis(30));
+        .with_lease(Duration::from_millis(300));
     let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).config(config);
     builder.build().unwrap().start().unwrap()
 }

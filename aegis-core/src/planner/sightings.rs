@@ -50,7 +50,7 @@ impl Sightings {
         self.seen.retain(|_, seen| last(seen) > limit);
     }
 
-    /// How often it was seen in `from..to`, by a process that ran `revision` or is not known.
+    /// How often it was seen after `from` and until `to`, by a process that ran `revision` or is not known.
     pub(super) fn count(
         &self,
         service: &ServiceName,
@@ -61,7 +61,7 @@ impl Sightings {
     ) -> u64 {
         let seen = self.seen.get(&(service.clone(), fingerprint.clone()));
         let hits = seen.into_iter().flat_map(|s| &s.recent).filter(|(at, by)| {
-            from <= *at && *at < to && by.as_ref().is_none_or(|by| by == revision)
+            from < *at && *at <= to && by.as_ref().is_none_or(|by| by == revision)
         });
         hits.count() as u64
     }
@@ -115,7 +115,8 @@ mod tests {
         sightings.note(&service, &print, at(10), Some(&old));
         sightings.note(&service, &print, at(11), Some(&new));
         sightings.note(&service, &print, at(12), None);
-        assert_eq!(sightings.count(&service, &print, at(10), at(13), &new), 2);
-        assert_eq!(sightings.count(&service, &print, at(12), at(13), &new), 1);
+        assert_eq!(sightings.count(&service, &print, at(9), at(12), &new), 2);
+        assert_eq!(sightings.count(&service, &print, at(11), at(12), &new), 1);
+        assert_eq!(sightings.count(&service, &print, at(12), at(13), &new), 0);
     }
 }

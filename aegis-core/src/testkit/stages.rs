@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 
-use super::World;
+use super::{Remote, World};
 use crate::error::Result;
 use crate::id::{Confidence, Revision};
 use crate::model::{
@@ -22,7 +22,6 @@ pub const ROUTE: &str = "GET /mean";
 #[derive(Debug, Clone)]
 pub struct Shop {
     world: World,
-    base: Revision,
     /// Whether merges make things worse.
     pub cursed: Arc<AtomicBool>,
     /// Whether merges change nothing.
@@ -32,18 +31,20 @@ pub struct Shop {
 impl Shop {
     /// A service that runs in `world`.
     pub fn new(world: World) -> Self {
-        let base = world.with(|remote| remote.running.clone());
-        Self { world, base, cursed: Arc::default(), futile: Arc::default() }
+        Self { world, cursed: Arc::default(), futile: Arc::default() }
     }
 
     /// Whether the bug is in what runs.
     pub fn broken(&self) -> bool {
-        let mended = self.world.with(|r| r.running > self.base && r.merges.len() > r.reverts.len());
+        let kept = |(commit, _): &(Revision, _), r: &Remote| {
+            r.running >= *commit && !r.reverts.contains(commit)
+        };
+        let mended = self.world.with(|r| r.merges.iter().any(|merge| kept(merge, r)));
         !mended || self.futile.load(Ordering::SeqCst)
     }
 
     fn value(&self, metric: &Metric) -> f64 {
-        let merged = self.world.with(|r| r.merges.len() > r.reverts.len());
+        let merged = self.world.with(|r| !r.merges.is_empty() && r.reverts.is_empty());
         let cursed = merged && self.cursed.load(Ordering::SeqCst);
         match metric {
             Metric::Health => 1.0,
