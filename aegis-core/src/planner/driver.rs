@@ -327,13 +327,24 @@ impl Driver {
         let record = match done {
             None => return Ok(()),
             Some(Ok(record)) => record,
-            Some(Err(e)) => {
-                let id = &incident.case.incident;
-                tracing::warn!(target: "aegis", incident_id = %id, stage, error = %e, "failed");
-                Record::Failed(StageFailure::new(stage, &e))
-            }
+            Some(Err(e)) => self.failure(incident, stage, e)?,
         };
         self.commit(incident, vec![record]).await
+    }
+
+    /// The record of a stage's failure; a call that our own shutdown cut off did not fail.
+    pub(super) fn failure(
+        &self,
+        incident: &Incident,
+        stage: &'static str,
+        error: Error,
+    ) -> Result<Record> {
+        if error.kind() == ErrorKind::Cancelled && *self.engine.stopping.borrow() {
+            return Err(error);
+        }
+        let id = &incident.case.incident;
+        tracing::warn!(target: "aegis", incident_id = %id, stage, error = %error, "failed");
+        Ok(Record::Failed(StageFailure::new(stage, &error)))
     }
 
     /// The case as the stages see it at this moment.

@@ -167,11 +167,7 @@ impl Driver {
         let record = match self.engine.crew.call(stage, deadline, Late::Leave, call).await {
             Ok(rollout) => Record::Answered { key: key.clone(), rollout: Some(rollout) },
             // Unknown whether it happened: looked up before it is tried again.
-            Err(e) => {
-                let id = &incident.case.incident;
-                tracing::warn!(target: "aegis", incident_id = %id, stage, error = %e, "failed");
-                Record::Failed(StageFailure::new(stage, &e))
-            }
+            Err(e) => self.failure(incident, stage, e)?,
         };
         self.commit(incident, vec![record]).await
     }
