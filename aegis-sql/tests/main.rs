@@ -1,0 +1,4 @@
+//! What the journal on SQLite promises.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod conformance;
