@@ -1,1 +1,3 @@
 //! Suites that show whether an adapter keeps its contract.
+
+pub mod journal;
