@@ -5,12 +5,15 @@
 mod bits;
 pub mod error;
 pub mod id;
+pub mod machine;
 pub mod model;
 pub mod patch;
 pub mod policy;
 pub mod port;
 pub mod redact;
 pub mod stage;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod trace;
 
 pub use error::{Error, ErrorKind, Result, Retry};

@@ -41,8 +41,10 @@ impl GateReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Isolation {
-    /// Nothing ran, or nothing held it.
+    /// Nothing held it. Policy denies.
     None,
+    /// Held by something outside Aegis: the repository's own checks, the host's own runner.
+    External,
     /// Namespaces by util-linux `unshare` on an exported copy; lets policy merge.
     Interim,
 }

@@ -1,7 +1,19 @@
-//! What may happen without a person, and the proof that it may.
+//! What may happen without a person, and the proof that it may. Pure.
 
 mod autonomy;
+mod budget;
 mod clearance;
+mod freeze;
+mod gate;
+mod guardrail;
+#[cfg(test)]
+mod tests;
+mod tier;
 
-pub use autonomy::Autonomy;
+pub use autonomy::{Autonomy, AutonomyRules};
+pub use budget::{Budget, Limit};
 pub use clearance::{Clearance, Permit};
+pub use freeze::{Control, Freeze, WeeklyFreeze};
+pub use gate::{Decision, Policy, PolicyConfig, Question, Refusal, Ruling, Standing};
+pub use guardrail::{Guardrail, ProtectedPaths, SizeLimit};
+pub use tier::{Tier, Tiers};

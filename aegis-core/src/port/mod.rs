@@ -2,12 +2,19 @@
 
 mod clock;
 mod events;
+mod journal;
+mod memory;
 mod notifier;
 mod repository;
 mod telemetry;
 
 pub use clock::{Clock, SystemClock};
 pub use events::{Ack, Delivery, EventSource, Intake, Receipt};
+pub use journal::{
+    Batch, Effect, EffectStatus, Fence, Filter, Journal, Lease, NewIncident, Opened, SlotChange,
+    Stored, Summary,
+};
+pub use memory::MemoryJournal;
 pub use notifier::{Notice, Notifier, Urgency};
 pub use repository::{FileEntry, Repository};
 pub use telemetry::{Silent, Telemetry, TelemetryEvent};

@@ -1,0 +1,246 @@
+//! What the remote's answers mean.
+
+use std::time::Duration;
+
+use super::incident::Watch;
+use super::{AfterWithdraw, Incident, Phase, Why};
+use crate::id::{EffectKey, EffectKind, Revision, Timestamp};
+use crate::model::AttemptEnd;
+use crate::stage::{Feedback, Rollout};
+
+impl Incident {
+    pub(super) fn on_answered(
+        &mut self,
+        key: &EffectKey,
+        rollout: Option<&Rollout>,
+        at: Timestamp,
+    ) {
+        if self.open_effect.as_ref().is_some_and(|open| open.key == *key) {
+            self.open_effect = None;
+        }
+        // An answer about an earlier submission is history.
+        if *key != self.key(key.kind) {
+            return;
+        }
+        self.failures = 0;
+        self.held = None;
+        match self.phase {
+            Phase::Submitting => self.in_submitting(rollout, at),
+            Phase::Merging => self.in_merging(rollout, at),
+            Phase::GoingLive => self.in_going_live(rollout, at),
+            Phase::Withdrawing => self.in_withdrawing(key.kind, rollout, at),
+            Phase::Reverting => self.in_reverting(key.kind, rollout, at),
+            Phase::AwaitingHuman if self.why == Some(Why::Proposed) => {
+                self.in_submitting(rollout, at);
+            }
+            _ => {}
+        }
+    }
+
+    fn in_submitting(&mut self, rollout: Option<&Rollout>, at: Timestamp) {
+        let proposed = self.phase == Phase::AwaitingHuman;
+        self.submitted = rollout.is_some();
+        let Some(rollout) = rollout else {
+            // Never arrived: submit again, under the same key.
+            return if proposed { self.park(Why::ClosedByPerson, at) } else { self.wait(at, 0) };
+        };
+        match rollout {
+            Rollout::Checking => self.poll(at),
+            Rollout::Ready { .. } if proposed => self.wait(at, self.settings.look_every_ms),
+            Rollout::Ready { head } => {
+                self.head = Some(head.clone());
+                self.enter(Phase::Merging, at);
+            }
+            Rollout::AwaitingPerson if proposed => self.wait(at, self.settings.look_every_ms),
+            Rollout::AwaitingPerson => {
+                self.park(Why::Proposed, at);
+                self.wait(at, self.settings.look_every_ms);
+            }
+            Rollout::BaseMoved { base } => {
+                // Nothing was written, so nothing has to be withdrawn.
+                self.submitted = false;
+                self.submission -= 1;
+                self.rebase(base, at);
+            }
+            other => self.landed(other, at),
+        }
+    }
+
+    fn in_merging(&mut self, rollout: Option<&Rollout>, at: Timestamp) {
+        match rollout {
+            None => self.park(Why::ClosedByPerson, at),
+            Some(Rollout::Checking) => {
+                self.head = None;
+                self.enter(Phase::Submitting, at);
+                self.poll(at);
+            }
+            Some(Rollout::Ready { head }) if Some(head) != self.head.as_ref() => {
+                self.park(Why::Interfered, at);
+            }
+            Some(Rollout::Ready { .. }) => self.wait(at, self.settings.poll_ms),
+            Some(Rollout::AwaitingPerson) => self.park(Why::Proposed, at),
+            Some(Rollout::BaseMoved { base }) => {
+                self.withdraw(AfterWithdraw::Rebase(base.clone()), String::new(), at);
+            }
+            Some(other) => self.landed(other, at),
+        }
+    }
+
+    fn in_going_live(&mut self, rollout: Option<&Rollout>, at: Timestamp) {
+        match rollout {
+            Some(Rollout::Failed(feedback)) => {
+                self.condemned = vec![reason(feedback)];
+                self.remember(AttemptEnd::Reverted, &reason(feedback));
+                self.enter(Phase::Reverting, at);
+            }
+            Some(Rollout::Live { release, at: live_at }) => self.go_live(release, *live_at, at),
+            _ if at.since(self.since) >= Duration::from_millis(self.settings.live_ms) => {
+                self.park(Why::Blind, at);
+            }
+            _ => self.wait(at, self.settings.poll_ms),
+        }
+    }
+
+    /// Answers that mean the same wherever a fix is on its way.
+    fn landed(&mut self, rollout: &Rollout, at: Timestamp) {
+        match rollout {
+            Rollout::Merged { commit } => {
+                self.merge(commit);
+                self.enter(Phase::GoingLive, at);
+            }
+            Rollout::Live { release, at: live_at } => {
+                self.merge(release);
+                self.go_live(release, *live_at, at);
+            }
+            Rollout::Failed(feedback) => {
+                self.remember(AttemptEnd::ChecksFailed, &reason(feedback));
+                self.candidates.pop_front();
+                self.approved = None;
+                self.enter(Phase::Withdrawing, at);
+                self.after_withdraw = Some(AfterWithdraw::NextFix);
+            }
+            Rollout::Conflict => self.park(Why::Interfered, at),
+            Rollout::ClosedByPerson => {
+                self.submitted = false;
+                self.park(Why::ClosedByPerson, at);
+            }
+            Rollout::Withdrawn => {
+                self.submitted = false;
+                self.park(Why::Interfered, at);
+            }
+            Rollout::Checking
+            | Rollout::Ready { .. }
+            | Rollout::AwaitingPerson
+            | Rollout::BaseMoved { .. } => {}
+        }
+    }
+
+    fn remember(&mut self, end: AttemptEnd, feedback: &str) {
+        if let Some(fix) = self.candidates.front() {
+            let attempt = crate::model::Attempt::new(fix.digest(), &fix.title, end, feedback);
+            self.case.attempts.push(attempt);
+        }
+    }
+
+    fn merge(&mut self, commit: &Revision) {
+        self.submitted = false;
+        if self.merged.is_none() {
+            self.merged = Some(commit.clone());
+        }
+    }
+
+    fn go_live(&mut self, release: &Revision, live_at: Timestamp, at: Timestamp) {
+        let mut watch = Watch::new(release.clone(), live_at.max(self.since), &self.settings);
+        watch.live_at = live_at;
+        self.watch = Some(watch);
+        self.enter(Phase::Watching, at);
+    }
+
+    /// Waits for the next look at the checks, or gives up on them.
+    fn poll(&mut self, at: Timestamp) {
+        if at.since(self.since) >= Duration::from_millis(self.settings.checks_ms) {
+            self.withdraw(AfterWithdraw::Park(Why::Expired), String::new(), at);
+        } else {
+            self.wait(at, self.settings.poll_ms);
+        }
+    }
+
+    fn in_withdrawing(&mut self, kind: EffectKind, rollout: Option<&Rollout>, at: Timestamp) {
+        let gone = match rollout {
+            // Too late: it was merged meanwhile, so it is watched.
+            Some(landed @ (Rollout::Merged { .. } | Rollout::Live { .. })) => {
+                return self.landed(landed, at);
+            }
+            Some(Rollout::Withdrawn | Rollout::ClosedByPerson) | None => true,
+            Some(_) => false,
+        };
+        if !gone {
+            // A lookup of an intent that was open before the withdrawal only says what is there.
+            let wait = if kind == EffectKind::Withdraw { self.settings.poll_ms } else { 0 };
+            return self.wait(at, wait);
+        }
+        if kind != EffectKind::Withdraw && rollout.is_some() {
+            return self.wait(at, 0);
+        }
+        self.submitted = false;
+        self.head = None;
+        match self.after_withdraw.take() {
+            Some(AfterWithdraw::Rebase(base)) => self.rebase(&base, at),
+            Some(AfterWithdraw::Park(why)) => self.park(why, at),
+            Some(AfterWithdraw::SelfResolve) => self.enter(Phase::SelfResolved, at),
+            Some(AfterWithdraw::Abandon) => self.enter(Phase::Abandoned, at),
+            Some(AfterWithdraw::NextFix) | None => {
+                self.slot = false;
+                self.follow_up(at);
+            }
+        }
+    }
+
+    fn in_reverting(&mut self, kind: EffectKind, rollout: Option<&Rollout>, at: Timestamp) {
+        if kind != EffectKind::Revert {
+            return;
+        }
+        let limit = Duration::from_millis(self.settings.live_ms);
+        match rollout {
+            // The lookup knows nothing of it: the intent never arrived.
+            None => self.wait(at, 0),
+            Some(Rollout::Merged { commit }) => {
+                self.reverted = Some(commit.clone());
+                if at.since(self.since) >= limit {
+                    self.park(Why::Blind, at);
+                } else {
+                    self.wait(at, self.settings.poll_ms);
+                }
+            }
+            Some(Rollout::Live { release, .. }) => {
+                self.reverted.get_or_insert_with(|| release.clone());
+                self.revert_live = true;
+                self.wait(at, 0);
+            }
+            Some(Rollout::Conflict | Rollout::BaseMoved { .. }) => {
+                self.park(Why::RevertConflict, at);
+            }
+            Some(Rollout::Failed(feedback)) => {
+                self.park(Why::RevertDidNotHelp(reason(feedback)), at);
+            }
+            Some(Rollout::ClosedByPerson | Rollout::Withdrawn) => {
+                self.park(Why::ClosedByPerson, at);
+            }
+            Some(Rollout::Checking | Rollout::Ready { .. } | Rollout::AwaitingPerson) => {
+                if at.since(self.since) >= limit {
+                    self.park(Why::Expired, at);
+                } else {
+                    self.wait(at, self.settings.poll_ms);
+                }
+            }
+        }
+    }
+}
+
+fn reason(feedback: &Feedback) -> String {
+    if feedback.detail.is_empty() {
+        feedback.summary.clone()
+    } else {
+        format!("{}: {}", feedback.summary, feedback.detail)
+    }
+}

@@ -1,0 +1,405 @@
+//! The only mutator: what each record means.
+
+use std::time::Duration;
+
+use super::incident::SYMPTOMS;
+use super::{AfterWithdraw, Entry, Incident, OpenEffect, Phase, Record, Said, StageFailure, Why};
+use crate::error::Retry;
+use crate::id::{EffectKind, Timestamp};
+use crate::model::{
+    Attempt, AttemptEnd, Cause, Diagnosis, Evidence, Fix, FixKind, GateAnswer, IncidentKind,
+    Symptom, Verdict, Verification,
+};
+use crate::policy::{Decision, Policy, Ruling};
+
+impl Incident {
+    /// Takes in one record. A record that does not fit the phase changes nothing but the sequence;
+    /// a closed incident takes nothing but its reopening.
+    pub fn apply(&mut self, entry: &Entry) {
+        self.seq = entry.seq;
+        let at = entry.at;
+        if let Record::Reopened(symptom) = &entry.record {
+            return self.on_reopened(symptom, at);
+        }
+        if self.phase.is_terminal() {
+            return;
+        }
+        match &entry.record {
+            Record::Opened(_) | Record::Reopened(_) => {}
+            Record::Joined(symptom) => self.on_joined(symptom),
+            Record::Diagnosed(diagnosis) => self.on_diagnosed(diagnosis, at),
+            Record::Drafted(fixes) => self.on_drafted(fixes, at),
+            Record::Verified(verification) => self.on_verified(verification, at),
+            Record::Decided(decision) => self.on_decided(decision, at),
+            Record::SlotTaken => self.on_slot(at),
+            Record::Baselined(baseline) => self.baseline = Some((**baseline).clone()),
+            Record::Intended { key, .. } => {
+                self.open_effect = Some(OpenEffect { key: key.clone(), since: at });
+            }
+            Record::Answered { key, rollout } => self.on_answered(key, rollout.as_ref(), at),
+            Record::Held { why, until } => {
+                self.held = Some(why.clone());
+                self.not_before = *until;
+            }
+            Record::Looked { evidence, verdict } => self.on_looked(evidence, verdict, at),
+            Record::Rechecked { back, why } => self.on_rechecked(*back, why, at),
+            Record::Failed(failure) => self.on_failed(failure, at),
+            Record::Parked(why) => self.park(why.clone(), at),
+            Record::Person { said, .. } => self.on_said(said, at),
+            Record::Resolved => self.on_resolved(at),
+        }
+    }
+
+    fn on_reopened(&mut self, symptom: &Symptom, at: Timestamp) {
+        if !self.phase.is_terminal() {
+            return self.on_joined(symptom);
+        }
+        if let (Phase::Healed, Some(fix)) = (self.phase, self.candidates.front()) {
+            let feedback = "the error came back after it was shipped";
+            let attempt = Attempt::new(fix.digest(), &fix.title, AttemptEnd::Futile, feedback);
+            self.case.attempts.push(attempt);
+        }
+        self.reopened += 1;
+        self.case.kind = IncidentKind::Crash;
+        self.case.diagnosis = None;
+        self.case.deployed.clone_from(&symptom.revision);
+        self.candidates.clear();
+        self.drafts = 0;
+        self.verification = None;
+        self.decision = None;
+        self.approved = None;
+        self.baseline = None;
+        self.open_effect = None;
+        self.submitted = false;
+        self.head = None;
+        self.merged = None;
+        self.reverted = None;
+        self.revert_live = false;
+        self.watch = None;
+        self.condemned.clear();
+        self.on_joined(symptom);
+        self.enter(Phase::Diagnosing, at);
+    }
+
+    fn on_joined(&mut self, symptom: &Symptom) {
+        if self.case.symptoms.len() < SYMPTOMS {
+            self.case.symptoms.push(symptom.clone());
+        }
+    }
+
+    fn on_diagnosed(&mut self, diagnosis: &Diagnosis, at: Timestamp) {
+        if self.phase != Phase::Diagnosing {
+            return;
+        }
+        self.case.diagnosis = Some(diagnosis.clone());
+        match diagnosis.likely().map(|h| &h.cause) {
+            Some(Cause::Environment(look)) => self.park(Why::NotCode(look.clone()), at),
+            Some(Cause::Code(_) | Cause::Release(_)) => self.enter(Phase::Drafting, at),
+            None => self.park(Why::Inconclusive(diagnosis.author.clone()), at),
+        }
+    }
+
+    fn on_drafted(&mut self, fixes: &[Fix], at: Timestamp) {
+        if self.phase != Phase::Drafting {
+            return;
+        }
+        self.drafts += 1;
+        self.candidates.clear();
+        for fix in fixes {
+            let digest = fix.digest();
+            let again = self.candidates.iter().any(|c| c.digest() == digest);
+            if !again && !self.case.tried(&digest) {
+                self.candidates.push_back(fix.clone());
+            }
+        }
+        if self.candidates.is_empty() {
+            self.exhausted("no generator offers anything that was not tried", at);
+        } else {
+            self.begin_verifying(at);
+        }
+    }
+
+    fn exhausted(&mut self, why: &str, at: Timestamp) {
+        let tried = self.case.attempts.len();
+        self.park(Why::Exhausted(format!("{why}; tried {tried}")), at);
+    }
+
+    pub(super) fn begin_verifying(&mut self, at: Timestamp) {
+        self.verification = None;
+        self.decision = None;
+        self.enter(Phase::Verifying, at);
+    }
+
+    /// The candidate is done with; on to the next one, or to a new draft that learns from it.
+    pub(super) fn next_fix(&mut self, end: AttemptEnd, feedback: &str, at: Timestamp) {
+        if let Some(fix) = self.candidates.pop_front() {
+            self.case.attempts.push(Attempt::new(fix.digest(), &fix.title, end, feedback));
+        }
+        self.approved = None;
+        self.slot = false;
+        self.follow_up(at);
+    }
+
+    /// The next candidate where one is left, else a new draft, else a person.
+    pub(super) fn follow_up(&mut self, at: Timestamp) {
+        if !self.candidates.is_empty() {
+            self.begin_verifying(at);
+        } else if self.drafts < self.settings.drafts {
+            self.enter(Phase::Drafting, at);
+        } else {
+            self.exhausted("every draft was rejected", at);
+        }
+    }
+
+    fn on_verified(&mut self, verification: &Verification, at: Timestamp) {
+        let current = self.fix().is_some_and(|f| f.digest() == verification.fix);
+        if self.phase != Phase::Verifying || !current {
+            return;
+        }
+        self.verification = Some(verification.clone());
+        if verification.answer() == GateAnswer::Deny {
+            let feedback = verification.feedback();
+            self.next_fix(AttemptEnd::Rejected, &feedback, at);
+        } else {
+            self.enter(Phase::Gating, at);
+        }
+    }
+
+    fn on_decided(&mut self, decision: &Decision, at: Timestamp) {
+        let deciding = matches!(self.phase, Phase::Gating | Phase::Submitting | Phase::Merging);
+        let current = self.fix().is_some_and(|f| f.digest() == decision.fix);
+        if !deciding || !current {
+            return;
+        }
+        self.decision = Some(decision.clone());
+        match &decision.ruling {
+            Ruling::Deny(why) if self.submitted => {
+                let title = self.fix().map(|f| f.title.clone()).unwrap_or_default();
+                self.withdraw(AfterWithdraw::NextFix, format!("denied: {title}: {why}"), at);
+            }
+            Ruling::Deny(why) => self.next_fix(AttemptEnd::Denied, why, at),
+            Ruling::Ask(reason) => {
+                let why = Why::Approval { fix: decision.fix.clone(), reason: reason.clone() };
+                self.park(why, at);
+            }
+            Ruling::Observe => {
+                let title = self.fix().map(|f| f.title.clone()).unwrap_or_default();
+                self.park(Why::WouldHave { fix: decision.fix.clone(), title }, at);
+            }
+            Ruling::Propose if self.phase == Phase::Merging => self.park(Why::Proposed, at),
+            Ruling::Go if self.phase == Phase::Merging => {}
+            Ruling::Go | Ruling::Propose if self.submitted && self.head.is_some() => {
+                self.enter(Phase::Merging, at);
+            }
+            Ruling::Go | Ruling::Propose if self.slot => self.begin_submitting(at),
+            Ruling::Go | Ruling::Propose => self.enter(Phase::Queued, at),
+        }
+    }
+
+    fn on_slot(&mut self, at: Timestamp) {
+        if self.phase == Phase::Queued {
+            self.slot = true;
+            self.begin_submitting(at);
+        }
+    }
+
+    fn begin_submitting(&mut self, at: Timestamp) {
+        if !self.submitted {
+            self.submission += 1;
+            self.head = None;
+        }
+        self.enter(Phase::Submitting, at);
+    }
+
+    /// Takes back what is out there, then goes on as `after` says.
+    pub(super) fn withdraw(&mut self, after: AfterWithdraw, feedback: String, at: Timestamp) {
+        if let AfterWithdraw::NextFix = after
+            && let Some(fix) = self.candidates.pop_front()
+        {
+            let end = AttemptEnd::Withdrawn;
+            self.case.attempts.push(Attempt::new(fix.digest(), &fix.title, end, feedback));
+            self.approved = None;
+        }
+        self.enter(Phase::Withdrawing, at);
+        self.after_withdraw = Some(after);
+    }
+
+    fn on_looked(&mut self, evidence: &Evidence, verdict: &Verdict, at: Timestamp) {
+        if self.phase != Phase::Watching {
+            return;
+        }
+        let look = Duration::from_millis(self.settings.look_every_ms);
+        let Some(watch) = &mut self.watch else { return };
+        watch.evidence = Some(evidence.clone());
+        watch.next_look = at.plus(look);
+        match verdict {
+            Verdict::Rollback(grounds) => self.condemn(grounds.reasons.clone(), at),
+            Verdict::Keep(_) if evidence.over() && self.proven(evidence) => self.kept(at),
+            Verdict::Watch(_) if !evidence.over() => {}
+            Verdict::Keep(_) if !evidence.over() => {}
+            other => {
+                let why = other.grounds().reasons.join("; ");
+                self.undecided(&why, at);
+            }
+        }
+        self.failures = 0;
+    }
+
+    /// Silence means something only where the path that failed was used, and nothing came back.
+    fn proven(&self, evidence: &Evidence) -> bool {
+        self.watched_release().is_some()
+            || (evidence.exercise.recurrences == 0 && evidence.exercise.enough())
+    }
+
+    fn kept(&mut self, at: Timestamp) {
+        let outcome = if self.watched_release().is_some() {
+            Phase::Kept
+        } else if self.is_revert() {
+            Phase::RolledBack
+        } else {
+            Phase::Healed
+        };
+        self.enter(outcome, at);
+    }
+
+    fn condemn(&mut self, reasons: Vec<String>, at: Timestamp) {
+        self.condemned = reasons;
+        if let Some(fix) = self.fix().filter(|_| self.merged.is_some()) {
+            let feedback = self.condemned.join("; ");
+            let attempt = Attempt::new(fix.digest(), &fix.title, AttemptEnd::Reverted, feedback);
+            self.case.attempts.push(attempt);
+        }
+        self.enter(Phase::Reverting, at);
+    }
+
+    fn undecided(&mut self, why: &str, at: Timestamp) {
+        let (more, length) = (self.settings.extensions, self.settings.watch_ms);
+        let Some(watch) = &mut self.watch else { return };
+        if watch.extended < more {
+            watch.extended += 1;
+            watch.ends_at = at.plus(Duration::from_millis(length));
+        } else {
+            self.park(Why::Undecided(why.to_owned()), at);
+        }
+    }
+
+    fn on_rechecked(&mut self, back: bool, why: &str, at: Timestamp) {
+        if self.phase != Phase::Reverting || !self.revert_live {
+            return;
+        }
+        let limit = Duration::from_millis(self.settings.recover_ms);
+        if back {
+            self.enter(Phase::RolledBack, at);
+        } else if at.since(self.since) >= limit {
+            self.park(Why::RevertDidNotHelp(why.to_owned()), at);
+        } else {
+            self.wait(at, self.settings.look_every_ms);
+        }
+    }
+
+    fn on_failed(&mut self, failure: &StageFailure, at: Timestamp) {
+        self.failures += 1;
+        let backoff = self.settings.backoff(self.failures);
+        let wait = match failure.retry {
+            Retry::Never => None,
+            Retry::Backoff => Some(backoff),
+            Retry::AfterMs(ms) => Some(backoff.max(Duration::from_millis(ms))),
+        };
+        // An intent whose answer is unknown is looked up for as long as it takes: giving up here
+        // would leave a write that nobody knows of.
+        let wait = wait.or(self.open_effect.is_some().then_some(backoff));
+        match wait {
+            Some(wait) if self.failures < self.settings.failures || self.open_effect.is_some() => {
+                self.not_before = at.plus(wait);
+            }
+            _ => {
+                let (stage, error) = (failure.stage.clone(), failure.message.clone());
+                self.park(Why::StageFailed { stage, error }, at);
+            }
+        }
+    }
+
+    fn on_said(&mut self, said: &Said, at: Timestamp) {
+        match said {
+            Said::Cancel => self.cancel(at),
+            Said::Approve(digest) => self.approve(digest, at),
+            Said::Resume if self.phase == Phase::AwaitingHuman => self.resume(at),
+            Said::Resume => {}
+        }
+    }
+
+    fn cancel(&mut self, at: Timestamp) {
+        if self.merged.is_none() && (self.submitted || self.open_effect.is_some()) {
+            self.withdraw(AfterWithdraw::Abandon, String::new(), at);
+        } else {
+            self.enter(Phase::Abandoned, at);
+        }
+    }
+
+    fn approve(&mut self, digest: &crate::id::Digest, at: Timestamp) {
+        let waiting = self.phase == Phase::AwaitingHuman;
+        match &self.why {
+            Some(Why::Approval { fix, .. }) if waiting && fix == digest => {
+                self.approved = Some(digest.clone());
+                self.enter(Phase::Gating, at);
+            }
+            Some(Why::WouldRevert { revert, .. }) if waiting && revert == digest => {
+                self.approved = Some(digest.clone());
+                self.enter(Phase::Reverting, at);
+            }
+            _ if self.phase == Phase::Reverting => {
+                let expected = self.condemnable().map(Policy::revert_digest);
+                if expected.as_ref() == Some(digest) {
+                    self.approved = expected;
+                    self.not_before = at;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes on from where the outside world stands.
+    fn resume(&mut self, at: Timestamp) {
+        if self.reverted.is_some() {
+            self.enter(Phase::Reverting, at);
+        } else if self.watch.is_some() && self.condemned.is_empty() {
+            if let Some(watch) = &mut self.watch {
+                watch.extended = 0;
+                watch.next_look = at;
+                watch.ends_at = at.plus(Duration::from_millis(self.settings.watch_ms));
+            }
+            self.enter(Phase::Watching, at);
+        } else if !self.condemned.is_empty() {
+            self.enter(Phase::Reverting, at);
+        } else if self.merged.is_some() {
+            self.enter(Phase::GoingLive, at);
+        } else if self.submitted {
+            self.enter(Phase::Submitting, at);
+        } else {
+            self.drafts = 0;
+            self.candidates.clear();
+            self.enter(Phase::Diagnosing, at);
+        }
+    }
+
+    fn on_resolved(&mut self, at: Timestamp) {
+        let merged = self.merged.is_some() || self.watched_release().is_some();
+        let merging = self.open_effect.as_ref().is_some_and(|e| e.key.kind == EffectKind::Merge);
+        if merged || merging || self.phase == Phase::Withdrawing {
+            return;
+        }
+        if self.submitted || self.open_effect.is_some() {
+            self.withdraw(AfterWithdraw::SelfResolve, String::new(), at);
+        } else {
+            self.enter(Phase::SelfResolved, at);
+        }
+    }
+
+    /// The same fix, to be verified on `base`.
+    pub(super) fn rebase(&mut self, base: &crate::id::Revision, at: Timestamp) {
+        if let Some(Fix { kind: FixKind::Patch(patch), .. }) = self.candidates.front_mut() {
+            patch.base = base.clone();
+        }
+        self.begin_verifying(at);
+    }
+}

@@ -1,0 +1,247 @@
+//! A journal in memory: for tests, and for hosts that may forget.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::{
+    Batch, EffectStatus, Fence, Filter, Journal, Lease, NewIncident, Opened, SlotChange, Stored,
+    Summary,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{Digest, EffectKey, IncidentId, ServiceName};
+use crate::machine::{Entry, Phase};
+use crate::policy::Control;
+
+/// Keeps incidents for as long as the process lives.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rows: BTreeMap<IncidentId, Row>,
+    effects: BTreeMap<EffectKey, (Option<Digest>, EffectStatus)>,
+    slots: BTreeMap<ServiceName, IncidentId>,
+    counters: BTreeMap<String, BTreeMap<String, u64>>,
+    control: Control,
+}
+
+#[derive(Debug)]
+struct Row {
+    summary: Summary,
+    entries: Vec<Entry>,
+    fence: Fence,
+    lease: Option<(String, Instant)>,
+}
+
+impl MemoryJournal {
+    /// An empty journal.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change is made after its checks, so a panic can't leave half of one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn row(&mut self, id: &IncidentId) -> Result<&mut Row> {
+        self.rows.get_mut(id).ok_or_else(|| Error::not_found(format!("no incident {id}")))
+    }
+}
+
+impl Row {
+    fn fenced(&self, fence: Fence) -> Result<()> {
+        if self.fence == fence && self.lease.is_some() {
+            return Ok(());
+        }
+        let why = format!("incident {} is driven by another", self.summary.id);
+        Err(Error::new(ErrorKind::Fenced, why).at("journal"))
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn open(&self, new: NewIncident) -> Result<Opened> {
+        let mut state = self.lock();
+        let same = |row: &&mut Row| {
+            row.summary.service == new.service && row.summary.fingerprint == new.fingerprint
+        };
+        let mut known: Vec<&mut Row> = state.rows.values_mut().filter(same).collect();
+        if let Some(row) = known.iter().find(|row| !row.summary.phase.is_terminal()) {
+            return Ok(Opened::Existing(row.summary.id.clone()));
+        }
+        known.sort_by_key(|row| row.summary.updated_at);
+        if let (Some((after, record)), Some(row)) = (new.reopen, known.pop())
+            && row.summary.updated_at > after
+        {
+            let seq = row.summary.seq + 1;
+            row.entries.push(Entry { seq, at: new.at, record });
+            row.summary.seq = seq;
+            row.summary.updated_at = new.at;
+            row.summary.phase = Phase::Diagnosing;
+            row.lease = None;
+            return Ok(Opened::Reopened(row.summary.id.clone()));
+        }
+        if state.rows.contains_key(&new.id) {
+            return Err(Error::conflict(format!("incident {} exists", new.id)).at("journal"));
+        }
+        let summary = Summary {
+            id: new.id.clone(),
+            service: new.service,
+            fingerprint: new.fingerprint,
+            kind: new.kind,
+            phase: Phase::Diagnosing,
+            opened_at: new.at,
+            updated_at: new.at,
+            seq: 1,
+        };
+        let entries = vec![Entry { seq: 1, at: new.at, record: new.opened }];
+        let row = Row { summary, entries, fence: Fence(0), lease: None };
+        state.rows.insert(new.id.clone(), row);
+        Ok(Opened::Created(new.id))
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<u64> {
+        let mut state = self.lock();
+        let row = state.row(&batch.incident)?;
+        row.fenced(batch.fence)?;
+        if row.summary.seq != batch.expected_seq {
+            let (is, was) = (row.summary.seq, batch.expected_seq);
+            let why = format!("incident {} is at {is}, not at {was}", batch.incident);
+            return Err(Error::new(ErrorKind::Stale, why).at("journal"));
+        }
+        let service = row.summary.service.clone();
+        let holder = state.slots.get(&service);
+        if batch.slot == SlotChange::Take
+            && let Some(other) = holder.filter(|h| **h != batch.incident)
+        {
+            return Err(Error::conflict(format!("{other} is releasing {service}")).at("journal"));
+        }
+        for effect in &batch.effects {
+            let held = state.effects.get(&effect.key);
+            if let (Some((Some(old), status)), Some(new)) = (held, &effect.request)
+                && *status != EffectStatus::Void
+                && old != new
+            {
+                let why = format!("{} was used for another request", effect.key);
+                return Err(Error::conflict(why).at("journal"));
+            }
+        }
+        for effect in batch.effects {
+            let held = state.effects.entry(effect.key).or_insert((None, effect.status));
+            held.0 = effect.request.or(held.0.take());
+            held.1 = effect.status;
+        }
+        match batch.slot {
+            SlotChange::Take => {
+                state.slots.insert(service, batch.incident.clone());
+            }
+            SlotChange::Free => {
+                if state.slots.get(&service) == Some(&batch.incident) {
+                    state.slots.remove(&service);
+                }
+            }
+            SlotChange::Keep => {}
+        }
+        let row = state.row(&batch.incident)?;
+        if let Some(last) = batch.entries.last() {
+            row.summary.seq = last.seq;
+            row.summary.updated_at = last.at;
+        }
+        row.summary.phase = batch.phase;
+        row.entries.extend(batch.entries);
+        Ok(row.summary.seq)
+    }
+
+    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let free = state.rows.values_mut().filter(|row| {
+            let driven = row.lease.as_ref().is_some_and(|(_, until)| *until > now);
+            !row.summary.phase.is_terminal() && !driven
+        });
+        let leases = free.take(limit).map(|row| {
+            row.fence = Fence(row.fence.0 + 1);
+            row.lease = Some((owner.to_owned(), now + ttl));
+            let incident = row.summary.id.clone();
+            Lease { incident, owner: owner.to_owned(), fence: row.fence, ttl }
+        });
+        Ok(leases.collect())
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<()> {
+        let mut state = self.lock();
+        let row = state.row(&lease.incident)?;
+        row.fenced(lease.fence)?;
+        row.lease = Some((lease.owner.clone(), Instant::now() + lease.ttl));
+        Ok(())
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        let mut state = self.lock();
+        let row = state.row(&lease.incident)?;
+        if row.fence == lease.fence {
+            row.lease = None;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
+        let state = self.lock();
+        let row = state.rows.get(id);
+        Ok(row.map(|r| Stored { summary: r.summary.clone(), entries: r.entries.clone() }))
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
+        let state = self.lock();
+        let rows = state.rows.values().rev().map(|row| &row.summary);
+        let wanted = rows.filter(|s| {
+            filter.service.as_ref().is_none_or(|v| *v == s.service)
+                && filter.fingerprint.as_ref().is_none_or(|v| *v == s.fingerprint)
+                && filter.open.is_none_or(|open| open != s.phase.is_terminal())
+                && filter.before.as_ref().is_none_or(|id| s.id < *id)
+        });
+        Ok(wanted.take(filter.bound()).cloned().collect())
+    }
+
+    async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
+        let mut state = self.lock();
+        let taken = state.counters.entry(counter.to_owned()).or_default();
+        if taken.contains_key(key) {
+            return Ok(());
+        }
+        let sum: u64 = taken.values().sum();
+        if sum.saturating_add(amount) > limit {
+            let why = format!("{counter} is at {sum} of {limit}");
+            return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
+        }
+        taken.insert(key.to_owned(), amount);
+        Ok(())
+    }
+
+    async fn settle(&self, counter: &str, key: &str, used: u64) -> Result<()> {
+        let mut state = self.lock();
+        state.counters.entry(counter.to_owned()).or_default().insert(key.to_owned(), used);
+        Ok(())
+    }
+
+    async fn used(&self, counter: &str) -> Result<u64> {
+        Ok(self.lock().counters.get(counter).map_or(0, |taken| taken.values().sum()))
+    }
+
+    async fn control(&self) -> Result<Control> {
+        Ok(self.lock().control.clone())
+    }
+
+    async fn set_control(&self, control: Control) -> Result<()> {
+        self.lock().control = control;
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! A clock that a test moves.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::id::Timestamp;
+use crate::port::Clock;
+
+/// A clock that stands still until a test moves it. Clones share the time.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    now: Arc<watch::Sender<Timestamp>>,
+    sleepers: Arc<Mutex<BTreeMap<Timestamp, usize>>>,
+}
+
+impl ManualClock {
+    /// Stands at `now`.
+    pub fn new(now: Timestamp) -> Self {
+        Self { now: Arc::new(watch::Sender::new(now)), sleepers: Arc::default() }
+    }
+
+    /// Moves to `to`; never back.
+    pub fn set(&self, to: Timestamp) {
+        self.now.send_if_modified(|now| {
+            let later = to > *now;
+            *now = to.max(*now);
+            later
+        });
+    }
+
+    /// Moves forward by `d`.
+    pub fn advance(&self, d: std::time::Duration) {
+        self.set(self.now().plus(d));
+    }
+
+    /// The earliest moment that somebody sleeps until.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        sleepers.keys().next().copied()
+    }
+}
+
+/// Counts a sleeper for as long as it sleeps, a dropped one included.
+struct Sleeping<'a>(&'a ManualClock, Timestamp);
+
+impl<'a> Sleeping<'a> {
+    fn new(clock: &'a ManualClock, until: Timestamp) -> Self {
+        let mut sleepers = clock.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        *sleepers.entry(until).or_default() += 1;
+        Self(clock, until)
+    }
+}
+
+impl Drop for Sleeping<'_> {
+    fn drop(&mut self) {
+        let mut sleepers = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = sleepers.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                sleepers.remove(&self.1);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.borrow()
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        let mut now = self.now.subscribe();
+        if *now.borrow_and_update() >= until {
+            return;
+        }
+        let _sleeping = Sleeping::new(self, until);
+        // The sender lives as long as `self`, so the wait can't fail.
+        let _ = now.wait_for(|now| *now >= until).await;
+    }
+}

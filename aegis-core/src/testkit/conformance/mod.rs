@@ -1,0 +1,1 @@
+//! Suites that show whether an adapter keeps its contract.
