@@ -93,7 +93,8 @@ pub(super) fn resume(repo: &Repository, state: &Path) -> Result<()> {
 /// Brings the files that differ between two commits from the first to the second, in folder and
 /// index; refused, with nothing written, where one of them is as neither commit has it.
 pub(super) fn fast_forward(repo: &Repository, from: Oid, to: Oid) -> Result<()> {
-    let root = repo.workdir().ok_or_else(|| Error::internal("a bare repository has no checkout"))?;
+    let root =
+        repo.workdir().ok_or_else(|| Error::internal("a bare repository has no checkout"))?;
     let (old, new) = (read::find(repo, from)?, read::find(repo, to)?);
     let (old, new) = (read::tree(&old)?, read::tree(&new)?);
     let mut options = DiffOptions::new();

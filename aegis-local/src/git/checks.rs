@@ -68,7 +68,11 @@ impl CommandChecks {
 
     /// Checks by the service's own test command, with its variables and its Python.
     pub fn of(service: &ServiceSpec) -> Self {
-        Self { env: service.env.clone(), python: service.python.clone(), ..Self::new(&service.test) }
+        Self {
+            env: service.env.clone(),
+            python: service.python.clone(),
+            ..Self::new(&service.test)
+        }
     }
 
     /// Sets a variable.
@@ -127,7 +131,10 @@ impl Checks for CommandChecks {
         .await;
         let Ok((status, out, err)) = ended else {
             let limit = self.limit.as_secs();
-            return Ok(failed(format!("`{}` took longer than {limit} s", self.command), String::new()));
+            return Ok(failed(
+                format!("`{}` took longer than {limit} s", self.command),
+                String::new(),
+            ));
         };
         let status = status?;
         if status.success() {

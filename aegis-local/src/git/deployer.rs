@@ -103,8 +103,7 @@ impl GitDeployerBuilder {
         let (folder, repository) = (self.state.join("checks"), self.repository.clone());
         let ledger = blocking(move || Ledger::open(checks, repository, folder)).await?;
         let state = self.state.canonicalize()?;
-        let site =
-            Site { repository: self.repository, state, name: self.name, email: self.email };
+        let site = Site { repository: self.repository, state, name: self.name, email: self.email };
         let allow_dirty = self.allow_dirty;
         site.exclusive(move |repo, site| {
             checkout::resume(repo, &site.state)?;
@@ -139,7 +138,8 @@ impl GitDeployer {
     }
 
     pub(super) async fn submit_parts(&self, offer: Offer) -> Result<Rollout> {
-        let placed = self.site.exclusive(move |repo, site| submit::place(repo, site, &offer)).await?;
+        let placed =
+            self.site.exclusive(move |repo, site| submit::place(repo, site, &offer)).await?;
         self.answer(placed).await
     }
 

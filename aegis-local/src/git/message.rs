@@ -27,11 +27,7 @@ pub(super) fn key_text(key: &EffectKey) -> String {
 
 /// A message of a subject, paragraphs and trailers. Trailers are their own last paragraph, so that
 /// nothing in the other texts can pass for one.
-pub(super) fn compose(
-    subject: &str,
-    paragraphs: &[&str],
-    trailers: &[(&str, String)],
-) -> String {
+pub(super) fn compose(subject: &str, paragraphs: &[&str], trailers: &[(&str, String)]) -> String {
     let subject = line(subject.lines().next().unwrap_or_default());
     let mut parts = vec![if subject.is_empty() { String::from("Fix") } else { subject }];
     parts.extend(paragraphs.iter().map(|p| text(p)).filter(|p| !p.is_empty()));

@@ -3,7 +3,9 @@
 use aegis_core::model::Commit as Entry;
 use aegis_core::port::FileEntry;
 use aegis_core::{Error, Result, Revision, Timestamp};
-use git2::{Commit, DiffOptions, ObjectType, Oid, Repository, Sort, Tree, TreeWalkMode, TreeWalkResult};
+use git2::{
+    Commit, DiffOptions, ObjectType, Oid, Repository, Sort, Tree, TreeWalkMode, TreeWalkResult,
+};
 
 use super::error::{oid, revision, wrap};
 use super::refs;

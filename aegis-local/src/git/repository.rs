@@ -178,9 +178,7 @@ impl Repository for GitRepository {
 
     async fn export(&self, at: &Revision, into: &Path) -> Result<()> {
         let (at, into) = (at.clone(), into.to_owned());
-        self.with(move |repo| {
-            export::export(repo, &read::tree(&read::commit(repo, &at)?)?, &into)
-        })
-        .await
+        self.with(move |repo| export::export(repo, &read::tree(&read::commit(repo, &at)?)?, &into))
+            .await
     }
 }

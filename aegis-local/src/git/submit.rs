@@ -12,7 +12,11 @@ use super::site::{Offer, Site};
 use super::{read, tree};
 
 /// Puts the fix on its branch, or finds that it is there.
-pub(super) fn place(repo: &Repository, site: &Site, offer: &Offer) -> Result<Result<Found, Rollout>> {
+pub(super) fn place(
+    repo: &Repository,
+    site: &Site,
+    offer: &Offer,
+) -> Result<Result<Found, Rollout>> {
     let names = Names::of_fix(&offer.key)?;
     match find::fix(repo, site, &offer.key)? {
         Found::Absent => {}
@@ -67,8 +71,7 @@ fn write(
     if offer.propose_only {
         trailers.push((MODE, String::from("propose")));
     }
-    let text =
-        message::compose(&offer.fix.title, &[&offer.fix.meaning, &offer.body], &trailers);
+    let text = message::compose(&offer.fix.title, &[&offer.fix.meaning, &offer.body], &trailers);
     let tree = repo.find_tree(tree).map_err(wrap("can't find the tree"))?;
     repo.commit(None, &sign, &sign, &text, &tree, &[base]).map_err(wrap("can't write the commit"))
 }

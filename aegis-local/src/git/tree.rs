@@ -24,7 +24,9 @@ pub(super) fn apply(repo: &Repository, fix: &Fix, base: &Commit<'_>) -> Result<M
     match &fix.kind {
         FixKind::Patch(patch) => apply_patch(repo, patch, base),
         FixKind::Revert(release) => take_back_release(repo, release, base),
-        _ => Err(Error::invalid(format!("{:?} is nothing that Git could ship", fix.title)).at("git")),
+        _ => {
+            Err(Error::invalid(format!("{:?} is nothing that Git could ship", fix.title)).at("git"))
+        }
     }
 }
 
@@ -57,9 +59,8 @@ fn apply_patch(repo: &Repository, patch: &Patch, base: &Commit<'_>) -> Result<Ma
         };
         let executable = modes.get(&change.path).is_some_and(|mode| mode & 0o100 != 0);
         let mode = if executable { FileMode::BlobExecutable } else { FileMode::Blob };
-        let blob = repo
-            .blob(text.as_bytes())
-            .map_err(wrap(format!("can't store {:?}", change.path)))?;
+        let blob =
+            repo.blob(text.as_bytes()).map_err(wrap(format!("can't store {:?}", change.path)))?;
         // A folder can't stand where a file does, nor be made below one.
         let folders = change.path.match_indices('/').map(|(i, _)| &change.path[..i]);
         for folder in folders {
@@ -88,7 +89,11 @@ fn take_back_release(repo: &Repository, release: &Release, base: &Commit<'_>) ->
         Some(previous) => {
             let id = oid(previous)?;
             let known = id != bad.id() && repo.find_commit(id).is_ok();
-            if known && read::contains(repo, bad.id(), id)? { Some(read::find(repo, id)?) } else { None }
+            if known && read::contains(repo, bad.id(), id)? {
+                Some(read::find(repo, id)?)
+            } else {
+                None
+            }
         }
         None => None,
     };

@@ -16,7 +16,8 @@ pub(super) const MARKER: &str = "AEGIS_SUPERVISED";
 
 /// `PATH` with a virtual environment's `bin` first.
 pub(crate) fn search_path(venv: Option<&Path>) -> OsString {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
+    let path =
+        std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
     let Some(venv) = venv else { return path };
     let bin = venv.canonicalize().unwrap_or_else(|_| venv.to_owned()).join("bin");
     let mut first = bin.into_os_string();

@@ -33,7 +33,8 @@ impl LocalUrl {
             return Err(refuse("it holds a blank or a control character"));
         }
         let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-        let bare = host.rsplit(':').next().is_none_or(|p| p.is_empty() || p.parse::<u16>().is_err());
+        let bare =
+            host.rsplit(':').next().is_none_or(|p| p.is_empty() || p.parse::<u16>().is_err());
         let target = if bare { format!("{host}:80") } else { host.to_owned() };
         let addresses: Vec<SocketAddr> = target
             .to_socket_addrs()

@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn the_first_forty_digits_count() {
         let sha = "0123456789abcdef0123456789abcdef01234567";
-        let text = format!("{{\"build\":\"0123\",\"revision\":\"{sha}\",\"parent\":\"{}\"}}", "f".repeat(40));
+        let text = format!(
+            "{{\"build\":\"0123\",\"revision\":\"{sha}\",\"parent\":\"{}\"}}",
+            "f".repeat(40)
+        );
         assert_eq!(first_revision(&text), Some(Revision::new(sha)));
         assert_eq!(first_revision(&"a".repeat(64)), None);
     }

@@ -39,7 +39,9 @@ impl ReleaseFolders {
         repository: &GitRepository,
         revision: &Revision,
     ) -> Result<PathBuf> {
-        if revision.as_str().len() != 40 || !revision.as_str().bytes().all(|b| b.is_ascii_hexdigit()) {
+        if revision.as_str().len() != 40
+            || !revision.as_str().bytes().all(|b| b.is_ascii_hexdigit())
+        {
             return Err(Error::invalid(format!("{revision} is no commit id")).at("supervise"));
         }
         let path = self.path(revision);
