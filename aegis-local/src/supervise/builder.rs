@@ -121,6 +121,7 @@ impl SupervisorBuilder {
             restarts: Restarts::default(),
             restart_at: None,
             wanted: None,
+            live: None,
             _lock: lock,
         };
         if let Err(e) = supervised.begin().await {

@@ -41,6 +41,8 @@ pub(super) struct Supervised {
     pub(super) restart_at: Option<Instant>,
     /// What should run: the last release that did, or the first.
     pub(super) wanted: Option<Revision>,
+    /// What was last reported running, and since when.
+    pub(super) live: Option<(Revision, Timestamp)>,
     /// Held as long as this supervises.
     pub(super) _lock: std::fs::File,
 }
@@ -151,11 +153,13 @@ impl Supervised {
     pub(super) async fn runs(&mut self, revision: &Revision) {
         let known = self.process.as_ref().and_then(|p| p.record.since);
         let now = SystemClock.now();
-        let last = self.status.borrow().clone();
         // A restart of the same revision is no later release: its first report counts.
-        let since: Timestamp = known
-            .or_else(|| last.since.filter(|_| last.revision.as_ref() == Some(revision)))
+        let since = known
+            .or_else(|| {
+                self.live.as_ref().filter(|(at, _)| at == revision).map(|(_, since)| *since)
+            })
             .unwrap_or(now);
+        self.live = Some((revision.clone(), since));
         if let Some(process) = &mut self.process
             && let Err(e) = process.seen_running(since)
         {

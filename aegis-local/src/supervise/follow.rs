@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use aegis_core::port::Repository as _;
+use aegis_core::port::{Clock as _, Repository as _, SystemClock};
 use aegis_core::stage::Feedback;
 use aegis_core::{Result, Revision};
 use tokio::sync::{mpsc, oneshot};
@@ -120,12 +120,21 @@ impl Supervised {
         }
     }
 
-    async fn look(&self, started: Revision) {
+    async fn look(&mut self, started: Revision) {
         match self.probe.look().await {
-            Health::Healthy(says) => self.status.send_modify(|s| {
-                s.healthy = true;
-                s.revision = Some(says.unwrap_or(started));
-            }),
+            Health::Healthy(says) => {
+                let revision = says.unwrap_or(started);
+                if self.live.as_ref().is_none_or(|(at, _)| *at != revision) {
+                    // Somebody else restarted or replaced it: what it says counts.
+                    tracing::warn!(service = %self.spec.name, %revision, "it reports another revision");
+                    self.live = Some((revision, SystemClock.now()));
+                }
+                let (revision, since) = self.live.clone().unzip();
+                self.status.send_modify(|s| {
+                    s.healthy = true;
+                    (s.revision, s.since) = (revision, since);
+                });
+            }
             Health::Unhealthy(why) => {
                 if self.status.borrow().healthy {
                     tracing::warn!(service = %self.spec.name, why, "the service is not healthy");
