@@ -140,3 +140,30 @@ fn clear_stale(git_dir: &Path, name: &str) {
         let _ = std::fs::remove_file(&lock);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_ref_that_somebody_else_moved_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = Repository::init_bare(folder.path()).unwrap();
+        let who = Signature::new("A", "a@localhost", &git2::Time::new(1, 0)).unwrap();
+        let tree = repo.find_tree(repo.treebuilder(None).unwrap().write().unwrap()).unwrap();
+        let make = |text| repo.commit(None, &who, &who, text, &tree, &[]).unwrap();
+        let (one, two, three) = (make("1"), make("2"), make("3"));
+        let name = "refs/heads/aegis/x";
+        let swap = |old, new| swap(&repo, name, old, new, &who, "test").unwrap();
+
+        assert_eq!(swap(Some(one), Some(two)), Swap::Differs, "it does not exist");
+        assert_eq!(swap(None, Some(one)), Swap::Done);
+        assert_eq!(swap(None, Some(two)), Swap::Differs, "it exists");
+        assert_eq!(swap(Some(two), Some(three)), Swap::Differs, "it is elsewhere");
+        assert_eq!(swap(Some(two), None), Swap::Differs);
+        assert_eq!(get(&repo, name).unwrap(), Some(one));
+        assert_eq!(swap(Some(one), None), Swap::Done);
+        assert_eq!(get(&repo, name).unwrap(), None);
+    }
+}

@@ -178,7 +178,7 @@ impl Process {
         Ok(())
     }
 
-    async fn gone_by(&mut self, deadline: Instant) -> bool {
+    async fn gone_by(&self, deadline: Instant) -> bool {
         loop {
             if !group::group_runs(self.record.pid) {
                 return true;
