@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use aegis_core::{Error, Result, Revision};
+use aegis_core::{Digest, Error, Result, Revision};
 use git2::build::CheckoutBuilder;
 use git2::{Delta, DiffOptions, ObjectType, Oid, Repository, StatusOptions};
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,10 @@ struct Step {
     to: Revision,
 }
 
-fn step_file(state: &Path) -> PathBuf {
-    state.join("checkout.json")
+/// The step of this repository; several may share a state folder.
+fn step_file(repo: &Repository, state: &Path) -> PathBuf {
+    let folder = repo.path().to_string_lossy();
+    state.join(format!("checkout-{}.json", Digest::of([&*folder]).short()))
 }
 
 /// Whether the checkout is on `release`.
@@ -62,13 +64,13 @@ pub(super) fn prepare(
         return Ok(false);
     }
     let step = Step { release: release.to_owned(), from: revision(old), to: revision(new) };
-    write_atomically(&step_file(state), &step)?;
+    write_atomically(&step_file(repo, state), &step)?;
     Ok(true)
 }
 
 /// Forgets the step that was written down.
-pub(super) fn settle(state: &Path) -> Result<()> {
-    match std::fs::remove_file(step_file(state)) {
+pub(super) fn settle(repo: &Repository, state: &Path) -> Result<()> {
+    match std::fs::remove_file(step_file(repo, state)) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e.into()),
         _ => Ok(()),
     }
@@ -76,7 +78,7 @@ pub(super) fn settle(state: &Path) -> Result<()> {
 
 /// Finishes a step that a crash cut short.
 pub(super) fn resume(repo: &Repository, state: &Path) -> Result<()> {
-    let Ok(text) = std::fs::read(step_file(state)) else { return Ok(()) };
+    let Ok(text) = std::fs::read(step_file(repo, state)) else { return Ok(()) };
     if let Ok(step) = serde_json::from_slice::<Step>(&text) {
         let (from, to) = (oid(&step.from)?, oid(&step.to)?);
         let head = super::refs::get(repo, &step.release)?;
@@ -87,7 +89,7 @@ pub(super) fn resume(repo: &Repository, state: &Path) -> Result<()> {
             tracing::warn!(error = %e, "the checkout was left behind its branch");
         }
     }
-    settle(state)
+    settle(repo, state)
 }
 
 /// Brings the files that differ between two commits from the first to the second, in folder and

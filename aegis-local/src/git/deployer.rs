@@ -32,6 +32,20 @@ use super::{checkout, merge, read, revert, submit, withdraw};
 ///
 /// What has to be remembered beside the branches is in refs under `refs/aegis/`. `lookup` never
 /// writes to the repository; it starts checks that have neither a result nor a run, as after a crash.
+///
+/// ```no_run
+/// use aegis_local::git::{CommandChecks, GitDeployer, GitRepository};
+///
+/// # async fn example() -> aegis_core::Result<()> {
+/// let repository = GitRepository::open("/srv/shop").await?;
+/// let deployer = GitDeployer::builder(repository, "/var/lib/aegis")
+///     .checks(CommandChecks::new("python3 -m pytest -q"))
+///     .open()
+///     .await?;
+/// # drop(deployer);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct GitDeployer {
     site: Site,

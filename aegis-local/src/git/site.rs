@@ -72,7 +72,7 @@ impl Site {
             {
                 tracing::warn!(error = %e, "the checkout was left behind its branch");
             }
-            if let Err(e) = checkout::settle(&self.state) {
+            if let Err(e) = checkout::settle(repo, &self.state) {
                 tracing::warn!(error = %e, "can't forget a step of the checkout");
             }
         }

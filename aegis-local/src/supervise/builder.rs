@@ -82,10 +82,11 @@ impl SupervisorBuilder {
         self
     }
 
-    /// How many release folders are kept; 5 unless told. What runs and what ran before always is.
+    /// How many release folders are kept; 5 unless told, at least 2. What runs and what ran before
+    /// always is.
     #[must_use]
     pub fn keep_releases(mut self, keep: usize) -> Self {
-        self.settings.keep = keep;
+        self.settings.keep = keep.max(2);
         self
     }
 
@@ -124,10 +125,8 @@ impl SupervisorBuilder {
             live: None,
             _lock: lock,
         };
-        if let Err(e) = supervised.begin().await {
-            supervised.end().await?;
-            return Err(e);
-        }
+        // Where that fails, what an earlier supervisor left running is left running still.
+        supervised.begin().await?;
         let (asks, asked) = mpsc::channel(1);
         let task = tokio::spawn(supervised.follow(asked));
         Ok(Supervisor { service: spec.name, status, asks, queue, paths, task })

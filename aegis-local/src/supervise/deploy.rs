@@ -57,7 +57,9 @@ impl Supervised {
         self.end().await?;
         let feedback = match self.start(revision, &folder).await {
             Ok(()) => {
+                // Before it is shown running, so that nobody sees both.
                 self.refuse(None)?;
+                self.runs(revision).await;
                 self.restart_at = None;
                 let before = self.wanted.replace(revision.clone());
                 let mut needed = vec![revision];
@@ -89,6 +91,7 @@ impl Supervised {
         self.wanted = Some(revision.clone());
         match self.start(revision, &folder).await {
             Ok(()) => {
+                self.runs(revision).await;
                 self.restart_at = None;
                 Ok(())
             }
@@ -136,10 +139,7 @@ impl Supervised {
                 Health::Healthy(Some(says)) => Some(format!("it reports {says}, not {revision}")),
                 Health::Unhealthy(why) => Some(why),
             };
-            let Some(why) = why else {
-                self.runs(revision).await;
-                return Ok(());
-            };
+            let Some(why) = why else { return Ok(()) };
             if Instant::now() >= deadline {
                 let limit = self.settings.start_timeout.as_secs_f32();
                 let last = process.log_tail();

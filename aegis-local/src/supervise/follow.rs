@@ -32,6 +32,10 @@ impl Supervised {
             let revision = record.revision.clone();
             let stands_in = refused.is_some() && self.wanted.as_ref() == Some(&revision);
             self.process = Some(Process::adopt(record, &self.paths)?);
+            if revision != head {
+                // What to go back to, should the head not start.
+                self.wanted = Some(revision.clone());
+            }
             if revision == head || stands_in {
                 if self.is_it(&revision).await {
                     tracing::info!(service = %self.spec.name, %revision, "adopted what was left running");

@@ -6,6 +6,9 @@ use std::time::SystemTime;
 use aegis_core::port::Repository as _;
 use aegis_core::{Error, Result, Revision};
 
+use super::files;
+use super::group::alive;
+use super::process::Record;
 use crate::git::GitRepository;
 
 /// `<state>/releases`.
@@ -21,7 +24,9 @@ impl ReleaseFolders {
         let root = state.join("releases");
         std::fs::create_dir_all(&root)?;
         for entry in std::fs::read_dir(&root)?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(".export-") {
+            let name = entry.file_name();
+            let owner = name.to_str().and_then(|n| n.strip_prefix(".export-")?.split('-').next());
+            if owner.and_then(|pid| pid.parse().ok()).is_some_and(|pid| !alive(pid)) {
                 let _ = std::fs::remove_dir_all(entry.path());
             }
         }
@@ -48,7 +53,8 @@ impl ReleaseFolders {
         if path.is_dir() {
             return Ok(path);
         }
-        let fresh = tempfile::Builder::new().prefix(".export-").tempdir_in(&self.root)?;
+        let prefix = format!(".export-{}-", std::process::id());
+        let fresh = tempfile::Builder::new().prefix(&prefix).tempdir_in(&self.root)?;
         let tree = fresh.path().join("tree");
         repository.export(revision, &tree).await?;
         match std::fs::rename(&tree, &path) {
@@ -59,7 +65,8 @@ impl ReleaseFolders {
         }
     }
 
-    /// Deletes all but the newest folders; never one of `needed`.
+    /// Deletes all but the newest folders; never one of `needed`, nor one that another service of
+    /// the state folder runs.
     pub(super) fn prune(&self, needed: &[&Revision]) {
         let Ok(entries) = std::fs::read_dir(&self.root) else { return };
         let mut folders: Vec<(SystemTime, PathBuf)> = entries
@@ -67,13 +74,25 @@ impl ReleaseFolders {
             .filter(|e| !e.file_name().to_string_lossy().starts_with('.'))
             .filter_map(|e| Some((age(&e)?, e.path())))
             .collect();
+        let others = self.others();
         folders.sort();
         folders.reverse();
         for (_, path) in folders.into_iter().skip(self.keep) {
-            if needed.iter().all(|r| self.path(r) != path) {
+            if needed.iter().copied().chain(&others).all(|r| self.path(r) != path) {
                 let _ = std::fs::remove_dir_all(&path);
             }
         }
+    }
+
+    /// What the pid files of the state folder name.
+    fn others(&self) -> Vec<Revision> {
+        let entries = std::fs::read_dir(self.root.with_file_name("supervisor"));
+        let paths = entries.into_iter().flatten().flatten().map(|e| e.path());
+        paths
+            .filter(|p| p.extension().is_some_and(|e| e == "json"))
+            .filter_map(|p| files::read::<Record>(&p))
+            .map(|record| record.revision)
+            .collect()
     }
 }
 

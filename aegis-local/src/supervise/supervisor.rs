@@ -28,6 +28,21 @@ use crate::service::ServiceSpec;
 ///
 /// Dropping the handle is a crash to the service: it runs on, and the next supervisor on the same state
 /// folder adopts it by its number, start time and boot.
+///
+/// ```no_run
+/// use aegis_local::git::GitRepository;
+/// use aegis_local::service::ServiceSpec;
+/// use aegis_local::supervise::Supervisor;
+///
+/// # async fn example() -> aegis_core::Result<()> {
+/// let repository = GitRepository::open("/srv/shop").await?;
+/// let health = "http://127.0.0.1:8000/health";
+/// let spec = ServiceSpec::new("shop", "exec python3 -m shop", health, "python3 -m pytest");
+/// let supervisor = Supervisor::builder(spec, repository, "/var/lib/aegis").start().await?;
+/// supervisor.shutdown(true).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Supervisor {
     pub(super) service: ServiceName,

@@ -1,8 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use aegis_core::ErrorKind;
 use aegis_core::stage::Deployer as _;
 use aegis_core::testkit::mint;
+use aegis_core::{Digest, ErrorKind};
 use aegis_local::git::{GitDeployer, GitRepository};
 
 use super::workshop::*;
@@ -45,6 +45,13 @@ async fn a_revert_that_deletes_a_file_deletes_it_in_the_checkout() {
     assert!(shop.raw().statuses(None).unwrap().is_empty());
 }
 
+/// Where a step of the checkout is written down.
+fn step_file(shop: &Workshop) -> std::path::PathBuf {
+    let folder = shop.raw().path().canonicalize().unwrap();
+    let name = Digest::of([format!("{}/", folder.display()).as_str()]);
+    shop.state().join(format!("checkout-{}.json", name.short()))
+}
+
 #[tokio::test]
 async fn a_fast_forward_that_a_crash_cut_short_is_finished_at_the_next_start() {
     let shop = Workshop::new();
@@ -56,12 +63,12 @@ async fn a_fast_forward_that_a_crash_cut_short_is_finished_at_the_next_start() {
         "Move",
     );
     let step = serde_json::json!({"release": "refs/heads/main", "from": from, "to": to});
-    std::fs::write(shop.state().join("checkout.json"), step.to_string()).unwrap();
+    std::fs::write(step_file(&shop), step.to_string()).unwrap();
 
     shop.deployer().await;
     assert_eq!(std::fs::read_to_string(shop.path().join("app.py")).unwrap(), "x = 1\n");
     assert!(shop.raw().statuses(None).unwrap().is_empty());
-    assert!(!shop.state().join("checkout.json").exists());
+    assert!(!step_file(&shop).exists());
 }
 
 #[tokio::test]
@@ -71,7 +78,7 @@ async fn a_change_made_by_hand_is_not_overwritten_by_a_late_fast_forward() {
     let from = shop.head();
     let to = shop.commit_to("refs/heads/main", &[("app.py", Some("x = 1\n"))], "Move");
     let step = serde_json::json!({"release": "refs/heads/main", "from": from, "to": to});
-    std::fs::write(shop.state().join("checkout.json"), step.to_string()).unwrap();
+    std::fs::write(step_file(&shop), step.to_string()).unwrap();
     std::fs::write(shop.path().join("app.py"), "mine = 1\n").unwrap();
 
     let opened =

@@ -92,6 +92,19 @@ async fn what_a_person_took_back_already_needs_no_commit() {
 }
 
 #[tokio::test]
+async fn a_revert_that_a_person_undid_is_not_made_again() {
+    let shop = Workshop::new();
+    let deployer = shop.deployer().await;
+    let commit = ship(&shop, &deployer, "i1", &shop.guard()).await;
+    let order = mint::revert_order(&case("i1"), 1, &commit).unwrap();
+    let reverted = merged(deployer.revert(&order).await.unwrap());
+    let healed = shop.text(&commit, "app.py").unwrap();
+    let head = shop.commit(&[("app.py", Some(&healed))], "Keep it after all");
+    assert_eq!(merged(deployer.revert(&order).await.unwrap()), reverted);
+    assert_eq!(shop.head(), head);
+}
+
+#[tokio::test]
 async fn a_commit_that_is_not_on_the_release_branch_can_not_be_reverted() {
     let shop = Workshop::new();
     let deployer = shop.deployer().await;

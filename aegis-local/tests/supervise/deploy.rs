@@ -163,6 +163,8 @@ async fn old_release_folders_are_thrown_away_but_never_what_is_needed() {
     let stage = Stage::new();
     let supervisor = stage.builder().await.keep_releases(1).start().await.unwrap();
     let mut made = vec![stage.shop.head()];
+    let record = std::fs::read(stage.shop.state().join("supervisor/shop.json")).unwrap();
+    std::fs::write(stage.shop.state().join("supervisor/other.json"), record).unwrap();
     for n in 0..3 {
         made.push(stage.shop.commit(&[("n.txt", Some(&n.to_string()))], "Go on"));
         runs(&supervisor, made.last().unwrap()).await;
@@ -173,7 +175,7 @@ async fn old_release_folders_are_thrown_away_but_never_what_is_needed() {
         names.sort();
         names
     };
-    let mut needed = [made[2].to_string(), made[3].to_string()];
+    let mut needed = [made[0].to_string(), made[2].to_string(), made[3].to_string()];
     needed.sort();
     until("pruned", async || (folders() == needed).then_some(())).await;
     supervisor.shutdown(true).await.unwrap();
