@@ -13,7 +13,7 @@ mod when;
 pub use access_log::{AccessLog, DurationUnit, Following, exact_route, route_of};
 pub use error_log::ErrorLog;
 pub use layer::{ErrorLayer, LayerSource};
-pub use machine::{MachineLoad, ProcessLoad};
+pub use machine::{MachineLoad, PidSource, ProcessLoad};
 pub use merge::FirstOf;
 pub use probe::HealthProbe;
 pub use scrape::Scrape;
