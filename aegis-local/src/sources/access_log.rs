@@ -145,10 +145,7 @@ impl AccessLog {
     ) -> Result<T> {
         let inner = Arc::clone(&self.inner);
         let fresh = Inner {
-            tail: Tail::new(
-                &self.path,
-                TailConfig::new().with_start(StartAt::Last(self.backfill)),
-            ),
+            tail: Tail::new(&self.path, TailConfig::new().with_start(StartAt::Last(self.backfill))),
             window: Window::new(self.keep, self.limit),
             reading: self.reading,
             ignored: self.ignored.clone(),

@@ -139,7 +139,8 @@ impl Service {
             Some((then, before)) if before.root() == tree.root() => {
                 let elapsed = now.duration_since(*then);
                 if elapsed >= APART {
-                    let there = std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
+                    let there =
+                        std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
                     let cpus = limits.cpus.map_or(there, |limit| limit.min(there));
                     let used = tree.cpu_since(before).as_secs_f64();
                     *cpu = share(used, elapsed.as_secs_f64() * cpus);

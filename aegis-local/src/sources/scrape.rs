@@ -135,9 +135,9 @@ impl Scrape {
     async fn fetch(&self) -> Result<(Counters, BTreeSet<String>)> {
         let http = Http::new(self.reach.clone(), self.timeout, false)?;
         let request = http.request(Method::GET, self.url.clone())?;
-        let answer = Http::send(request, self.max_bytes).await.map_err(|e| {
-            unresolved(&e).unwrap_or_else(|| Error::unavailable(describe(e)))
-        })?;
+        let answer = Http::send(request, self.max_bytes)
+            .await
+            .map_err(|e| unresolved(&e).unwrap_or_else(|| Error::unavailable(describe(e))))?;
         if !(200..=299).contains(&answer.status) {
             return Err(Error::unavailable(format!("/metrics answered {}", answer.status)));
         }
@@ -146,7 +146,8 @@ impl Scrape {
             return Err(Error::invalid(format!("/metrics is longer than {bound} bytes")));
         }
         let bucket = self.bucket();
-        let read = exposition::parse(&answer.text(), |name| name == self.requests || name == bucket);
+        let read =
+            exposition::parse(&answer.text(), |name| name == self.requests || name == bucket);
         if read.names.is_empty() {
             return Err(Error::invalid("the answer is no Prometheus text"));
         }
@@ -254,9 +255,8 @@ impl MetricSource for Scrape {
         let (counters, names) = self.fetch().await.map_err(|e| e.at("scrape"))?;
         let now = Snapshot { at: query.now, counters: Arc::new(counters) };
         let before = self.keep(now.clone(), query.window);
-        let answer = |metric: &Metric| {
-            (metric.clone(), self.read(metric, &now, before.as_ref(), &names))
-        };
+        let answer =
+            |metric: &Metric| (metric.clone(), self.read(metric, &now, before.as_ref(), &names));
         Ok(Samples::new(query.metrics.iter().map(answer).collect()))
     }
 }

@@ -256,10 +256,10 @@ impl Tail {
             return Ok(());
         }
         // Rotated while nobody looked: the rest of the old file comes first.
-        if let Some(mut renamed) = self.find_renamed(position) {
-            if renamed.resume(position).map_err(|e| self.failed(e))? {
-                self.old = Some((renamed, Instant::now() + self.config.linger));
-            }
+        if let Some(mut renamed) = self.find_renamed(position)
+            && renamed.resume(position).map_err(|e| self.failed(e))?
+        {
+            self.old = Some((renamed, Instant::now() + self.config.linger));
         }
         Ok(())
     }

@@ -33,8 +33,7 @@ fn scrape(server: &Server) -> Scrape {
 }
 
 async fn ask(scrape: &Scrape, at_s: i64) -> Samples {
-    let metrics =
-        vec![Metric::ErrorRate, Metric::RequestRate, Metric::LatencyP95, Metric::Memory];
+    let metrics = vec![Metric::ErrorRate, Metric::RequestRate, Metric::LatencyP95, Metric::Memory];
     let now = Timestamp::from_ms(at_s * 1000);
     let query = Query::new("shop".into(), now, Duration::from_secs(30), metrics);
     scrape.sample(&query).await.unwrap()

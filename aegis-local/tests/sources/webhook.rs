@@ -9,8 +9,13 @@ use super::server::{Reply, Server};
 
 fn notice() -> Notice {
     let now = Timestamp::from_ms(7);
-    let mut notice =
-        Notice::new(IncidentId::new("i1"), "shop".into(), now, Urgency::Page, "a fix needs a person");
+    let mut notice = Notice::new(
+        IncidentId::new("i1"),
+        "shop".into(),
+        now,
+        Urgency::Page,
+        "a fix needs a person",
+    );
     notice.why = "the tests <fail>".into();
     notice
 }

@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 use super::parse::{DurationUnit, Entry, Reading, duration, request_line, seconds};
 use crate::sources::when;
 
-const TIME: [&str; 9] = [
-    "time", "ts", "timestamp", "@timestamp", "time_iso8601", "time_local", "msec", "date", "t",
-];
+const TIME: [&str; 9] =
+    ["time", "ts", "timestamp", "@timestamp", "time_iso8601", "time_local", "msec", "date", "t"];
 const STATUS: [&str; 4] = ["status", "status_code", "statusCode", "code"];
 const METHOD: [&str; 3] = ["method", "request_method", "verb"];
 const TARGET: [&str; 6] = ["uri", "request_uri", "target", "path", "url", "request_path"];
@@ -141,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_duration_that_is_none_costs_only_the_duration() {
-        let entry = read(r#"{"ts":1772332200,"method":"GET","path":"/","status":200,"latency":-1}"#);
+        let entry =
+            read(r#"{"ts":1772332200,"method":"GET","path":"/","status":200,"latency":-1}"#);
         assert_eq!(entry.latency, None);
     }
 }

@@ -152,9 +152,8 @@ pub(super) fn duration(text: &str, said: DurationUnit, whole: DurationUnit) -> O
     ];
     let suffixed = SUFFIXES.iter().find_map(|(s, unit)| Some((text.strip_suffix(s)?, *unit)));
     let fraction = text.contains('.');
-    let (number, unit) = suffixed.unwrap_or_else(|| {
-        (text, said.or(if fraction { DurationUnit::Seconds } else { whole }))
-    });
+    let (number, unit) = suffixed
+        .unwrap_or_else(|| (text, said.or(if fraction { DurationUnit::Seconds } else { whole })));
     let plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let number: f64 = number.parse().ok().filter(|_| plain)?;
     seconds(number, unit)
@@ -215,7 +214,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const HEAD: &str = r#"127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=1 HTTP/1.1" 200 2326"#;
+    const HEAD: &str =
+        r#"127.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET /a?b=1 HTTP/1.1" 200 2326"#;
 
     fn latency(tail: &str, unit: DurationUnit) -> Option<u128> {
         let reading = Reading { unit, offset_ms: 0 };

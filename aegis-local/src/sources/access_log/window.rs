@@ -171,7 +171,8 @@ impl Window {
         // Logs tell seconds; what is finer would be noise.
         let wanted = query.step.max(SECOND).min(query.window);
         let width = wanted.max(query.window / MAX_POINTS);
-        let count = (query.window.as_millis() / width.as_millis().max(1)).clamp(1, u128::from(MAX_POINTS));
+        let count =
+            (query.window.as_millis() / width.as_millis().max(1)).clamp(1, u128::from(MAX_POINTS));
         let mut steps: Vec<Step<'a>> = (0..u32::try_from(count).unwrap_or(1))
             .map(|back| query.now.minus(width * back))
             .map(|end| Step { from: end.minus(width).max(complete), end, requests: Vec::new() })

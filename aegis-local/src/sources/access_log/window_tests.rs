@@ -52,7 +52,8 @@ fn rates_weigh_their_requests() {
 
 #[test]
 fn the_end_of_the_window_is_exclusive() {
-    let w = window([entry(600, "/", 200, None), entry(60, "/", 500, None), entry(0, "/", 200, None)]);
+    let w =
+        window([entry(600, "/", 200, None), entry(60, "/", 500, None), entry(0, "/", 200, None)]);
     assert_eq!(one(&w, Metric::ErrorRate), Some((1.0, 1)));
 }
 

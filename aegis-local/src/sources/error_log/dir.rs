@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn a_name_tells_number_and_revision() {
         assert_eq!(parse("12-83daa46.log"), Some((12, Revision::new("83daa46"))));
-        for other in ["12.log", "12-.log", "a-b.log", "12-83daa46.log.1", "access.log", "-1-a.log"] {
+        for other in ["12.log", "12-.log", "a-b.log", "12-83daa46.log.1", "access.log", "-1-a.log"]
+        {
             assert_eq!(parse(other), None, "{other}");
         }
     }

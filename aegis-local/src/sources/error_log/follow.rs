@@ -183,10 +183,9 @@ fn last_line(block: &Block) -> &str {
 
 /// The time that is written in the first bytes of a line, where it can be believed.
 fn stamp(text: &str, now: Timestamp) -> Option<Timestamp> {
-    let digit = |b: &u8| b.is_ascii_digit();
     let mut from = 0;
     for _ in 0..3 {
-        from += text.as_bytes().get(from..)?.iter().take(96).position(|b| digit(b))?;
+        from += text.as_bytes().get(from..)?.iter().take(96).position(u8::is_ascii_digit)?;
         let found = text.get(from..).and_then(when::at_start);
         if let Some(when) = found {
             let off = when.at.as_ms().abs_diff(now.as_ms());
@@ -194,7 +193,7 @@ fn stamp(text: &str, now: Timestamp) -> Option<Timestamp> {
             let past = when.at <= now.plus(AHEAD);
             return ((when.zoned || near) && past).then_some(when.at);
         }
-        from += text.as_bytes()[from..].iter().take_while(|b| digit(b)).count();
+        from += text.as_bytes()[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     }
     None
 }

@@ -177,7 +177,7 @@ mod tests {
         ledger.idle(log, at(30));
         assert_eq!(Ledger::open(Some(state.clone())).position(log), None);
         ledger.ack(log, first);
-        assert_eq!(Ledger::open(Some(state.clone())).position(log), Some(at(20)));
+        assert_eq!(Ledger::open(Some(state)).position(log), Some(at(20)));
         ledger.idle(log, at(30));
         assert_eq!(ledger.position(log), Some(at(30)));
     }

@@ -57,9 +57,8 @@ impl Tree {
 
     /// CPU time used since `before`; processes that started since count as a whole.
     pub(super) fn cpu_since(&self, before: &Self) -> Duration {
-        let used = |(id, now): (&Id, &u64)| {
-            now.saturating_sub(before.cpu.get(id).copied().unwrap_or(0))
-        };
+        let used =
+            |(id, now): (&Id, &u64)| now.saturating_sub(before.cpu.get(id).copied().unwrap_or(0));
         Duration::from_millis(self.cpu.iter().map(used).sum())
     }
 }

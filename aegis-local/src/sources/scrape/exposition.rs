@@ -145,7 +145,10 @@ mod tests {
         let read = parse(text, |_| true);
         assert_eq!(read.malformed, 4, "{read:?}");
         assert_eq!(read.samples.len(), 4);
-        assert_eq!(read.samples[0].labels, [pair("path", "C:\\a \"b\" \n}"), pair("status", "200")]);
+        assert_eq!(
+            read.samples[0].labels,
+            [pair("path", "C:\\a \"b\" \n}"), pair("status", "200")]
+        );
         assert_eq!(read.samples[0].value, 1027.0);
         assert_eq!(label(&read.samples[3], "le"), Some("+Inf"));
         assert!(read.names.contains("quantile") && read.names.contains("minus"));
