@@ -55,7 +55,7 @@ fn tabs_stay_tabs_and_never_match_spaces() {
 fn a_search_that_fits_twice_is_refused_with_the_lines() {
     let error = run("x\ny\nx\n", &[replace("x\n", "z\n")]).unwrap_err().to_string();
     assert!(
-        error.contains("edit 1 of \"a.py\"") && error.contains("2 places, at lines 1, 3"),
+        error.contains("edit 1 of \"a.py\"") && error.contains("several places, at lines 1, 3;"),
         "{error}"
     );
     // An exact place wins over a looser one.
@@ -75,6 +75,13 @@ fn a_search_that_fits_nowhere_names_the_nearest_line() {
 fn edits_see_the_result_of_earlier_ones() {
     let edits = [replace("b\n", "b1\nb2\n"), replace("b2\nc\n", "C\n")];
     assert_eq!(run("a\nb\nc\n", &edits).unwrap().0, "a\nb1\nC\n");
+}
+
+#[test]
+fn a_file_carries_the_loosest_tier_of_its_edits() {
+    let edits = [replace("x = 1\n", "x = 2\n"), replace("    y = 1\n", "    y = 2\n")];
+    let (text, tier) = run("    x = 1\n    y = 1\n", &edits).unwrap();
+    assert_eq!((text.as_str(), tier), ("    x = 2\n    y = 2\n", Tier::Indentation));
 }
 
 #[test]
@@ -104,7 +111,7 @@ fn edits_that_mean_nothing_are_refused() {
 fn files_are_made_and_deleted() {
     let create = Edit::Create { path: "n.py".into(), text: "x".into() };
     let delete = Edit::Delete { path: "a.py".into() };
-    let changes = apply(&[create.clone(), delete.clone()], &files("a\n")).unwrap();
+    let changes = apply(&[create, delete.clone()], &files("a\n")).unwrap();
     assert_eq!((changes[0].path.as_str(), changes[0].after.as_deref()), ("a.py", None));
     assert_eq!((changes[1].before.as_deref(), changes[1].after.as_deref()), (None, Some("x")));
     let over = Edit::Create { path: "a.py".into(), text: "x".into() };

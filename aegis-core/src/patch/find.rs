@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// Most lines that are compared when a search fits nowhere and the nearest is looked for.
 const MAX_COMPARED: usize = 2_000;
 
+/// Most places that are named where a search fits in several.
+const MAX_PLACES: usize = 5;
+
 /// Longest line that is compared or shown, in characters.
 const MAX_SHOWN: usize = 160;
 
@@ -59,6 +62,9 @@ pub(super) fn find<'a>(file: &'a [Line<'_>], search: &[&'a str]) -> Result<Found
                 if let Some(indentation) = fits(window, search, tier) {
                     places.push(Found { start, tier, indentation });
                 }
+                if places.len() > MAX_PLACES {
+                    break;
+                }
             }
         }
         match places.len() {
@@ -66,11 +72,11 @@ pub(super) fn find<'a>(file: &'a [Line<'_>], search: &[&'a str]) -> Result<Found
             1 => return places.pop().ok_or_else(|| Error::internal("a place was lost")),
             count => {
                 let lines: Vec<String> =
-                    places.iter().take(5).map(|p| (p.start + 1).to_string()).collect();
+                    places.iter().take(MAX_PLACES).map(|p| (p.start + 1).to_string()).collect();
+                let more = if count > MAX_PLACES { " and more" } else { "" };
                 return Err(Error::invalid(format!(
-                    "the search fits in {count} places, at lines {}{}; add lines around it",
-                    lines.join(", "),
-                    if count > 5 { " and more" } else { "" }
+                    "the search fits in several places, at lines {}{more}; add lines around it",
+                    lines.join(", ")
                 )));
             }
         }

@@ -45,6 +45,27 @@ fn a_block_is_finished_by_the_line_that_cannot_belong_to_it() {
 }
 
 #[test]
+fn a_message_of_one_line_ends_at_a_blank_one() {
+    let blocks = collect(&format!("{TRACE}\n\nsome text\nmore"));
+    assert_eq!(blocks, [(5, BlockKind::Trace, None, TRACE.to_owned())]);
+}
+
+#[test]
+fn lines_after_a_dump_of_the_stack_are_ordinary() {
+    let dump = "Stack (most recent call last):\n  File \"a.py\", line 1, in f\n    x";
+    let blocks = collect(&format!("{dump}\nERROR handling GET /x\n{TRACE}"));
+    assert_eq!(blocks.len(), 1);
+    assert_eq!(blocks[0].2.as_deref(), Some("ERROR handling GET /x"));
+}
+
+#[test]
+fn the_quotes_around_a_remote_traceback_are_no_context() {
+    let blocks =
+        collect(&format!("multiprocessing.pool.RemoteTraceback: \n\"\"\"\n{TRACE}\n\"\"\"\n"));
+    assert_eq!(blocks, [(usize::MAX, BlockKind::Trace, None, TRACE.to_owned())]);
+}
+
+#[test]
 fn two_tracebacks_are_two_blocks_and_a_chain_is_one() {
     assert_eq!(collect(&format!("{TRACE}\n{TRACE}")).len(), 2);
     let chain = format!(

@@ -144,7 +144,7 @@ mod tests {
         };
         let other = Frame::new("/v/site-packages/y.py", Some(1), "g").with_in_app(false);
         let both = of(vec![app.clone(), lib.clone()]);
-        assert_eq!(both.fingerprint(), of(vec![app.clone(), other.clone()]).fingerprint());
+        assert_eq!(both.fingerprint(), of(vec![app, other.clone()]).fingerprint());
         assert_eq!(
             both.explain(),
             ["python", "E", "  shop/a.py in f", "  raised by shop/a.py in f"]

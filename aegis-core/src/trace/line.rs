@@ -85,10 +85,11 @@ pub(super) fn see(line: &str) -> Seen<'_> {
         let kind = if found.get(1).is_some() { Kind::GroupEnd } else { Kind::Member };
         return Seen { kind, text: line.trim(), grouped: true };
     }
-    if let Some(start) = line.trim_start().strip_prefix("+ Exception Group ") {
-        if start == HEADER && line.starts_with("  ") {
-            return Seen { kind: Kind::Header, text: start, grouped: true };
-        }
+    if let Some(start) = line.trim_start().strip_prefix("+ Exception Group ")
+        && start == HEADER
+        && line.starts_with("  ")
+    {
+        return Seen { kind: Kind::Header, text: start, grouped: true };
     }
     match MARGIN.captures(line).and_then(|found| found.get(1)) {
         Some(inner) => Seen { kind: kind(inner.as_str()), text: inner.as_str(), grouped: true },

@@ -6,7 +6,7 @@ use super::collect::{CollectorConfig, first_word};
 use super::line::{Kind, Seen, see};
 use super::wrap::{before_header, strip_like};
 
-/// Most lines of other writers between the lines of one traceback.
+/// Most lines of other writers between two lines of a traceback.
 const MAX_FOREIGN: usize = 16;
 
 /// Most lines of one message.
@@ -36,6 +36,11 @@ pub(super) enum Fate {
     Over,
 }
 
+fn is_frame(line: &str) -> bool {
+    matches!(see(line).kind, Kind::Frame { .. })
+}
+
+/// A traceback that is being read.
 #[derive(Debug)]
 pub(super) struct Open {
     config: CollectorConfig,
@@ -100,8 +105,9 @@ impl Open {
                     self.prefixed = Some(true);
                     text = rest;
                 }
-                None if self.prefixed.is_some() => return self.foreign(),
-                None => self.prefixed = Some(false),
+                // Bare frames say that the prefix was on the first line alone.
+                None if self.prefixed.is_none() && is_frame(line) => self.prefixed = Some(false),
+                None => return self.foreign(),
             }
         }
         let seen = see(text);
@@ -111,6 +117,7 @@ impl Open {
         let fate = self.judge(seen, words);
         match fate {
             Fate::Taken => {
+                self.foreign = 0;
                 while self.blanks > 0 && seen.kind != Kind::Blank {
                     self.blanks -= 1;
                     self.keep("");

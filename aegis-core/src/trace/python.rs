@@ -91,12 +91,9 @@ fn read(text: &str) -> Option<Trace> {
                     reader.raised = Some((kind.to_owned(), message.to_owned()));
                 }
                 (None, Kind::Source(source)) => {
-                    // `^^^^` and `~~^~~` mark a part of the line above.
-                    let marks = source.chars().all(|c| "^~ ".contains(c));
+                    // The first line only: below it, `~~^~~` marks a part of it.
                     if let Some(frame) = reader.frames.last_mut() {
-                        if !marks && frame.source.is_none() {
-                            frame.source = Some(source.to_owned());
-                        }
+                        frame.source.get_or_insert_with(|| source.to_owned());
                     }
                 }
                 _ => {}

@@ -93,6 +93,15 @@ fn syntax_errors_have_no_function() {
 }
 
 #[test]
+fn source_of_several_lines_belongs_to_its_frame() {
+    // As 3.13 prints it.
+    let text = "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\n    return g(\n        x,\n    ...<2 lines>...\n    )\n    ^\nKeyError: 'x'\n";
+    let trace = one(text);
+    assert_eq!(kinds(&trace), [("KeyError", None, 1)]);
+    assert_eq!(trace.exceptions[0].frames[0].source.as_deref(), Some("return g("));
+}
+
+#[test]
 fn repeated_lines_of_a_recursion_are_skipped() {
     assert_eq!(kinds(&one(printed("rec"))), [("RecursionError", None, 5)]);
 }
@@ -177,6 +186,22 @@ fn lines_of_other_writers_are_left_out() {
 }
 
 #[test]
+fn a_line_that_looks_like_an_exception_among_the_frames_is_not_it() {
+    let mixed = printed("multi").replacen("    return f(\n", "Worker: started\n    return f(\n", 1);
+    let trace = one(&mixed);
+    assert_eq!(kinds(&trace), [("ZeroDivisionError", None, 3)]);
+    assert_eq!(trace.exceptions[0].message, "division by zero");
+}
+
+#[test]
+fn another_container_does_not_end_or_enter_a_trace() {
+    let mixed: String =
+        printed("chain").lines().map(|l| format!("shop-1  | {l}\ndb-1  | Error: x\n")).collect();
+    let alone: String = printed("chain").lines().map(|l| format!("{l}\n")).collect();
+    assert_eq!(one(&mixed), one(&alone));
+}
+
+#[test]
 fn a_trace_without_its_end_is_still_a_trace() {
     let trace = one("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n");
     assert_eq!(kinds(&trace), [("(cut off)", None, 1)]);
@@ -186,6 +211,7 @@ fn a_trace_without_its_end_is_still_a_trace() {
 fn a_dump_of_the_stack_is_no_error() {
     let dump = "Stack (most recent call last):\n  File \"a.py\", line 1, in f\n    x\nINFO next\n";
     assert_eq!(parse(dump), []);
+    assert_eq!(parse("  File \"a.py\", line 1, in f\n    x\nINFO next\n"), []);
     let after = format!(
         "{}Stack (most recent call last):\n  File \"a.py\", line 1, in f\n    x\n",
         printed("nomsg")

@@ -45,10 +45,11 @@ pub(super) fn unwrap(line: &str) -> Inner<'_> {
 
 fn record(line: Cow<'_, str>) -> Inner<'_> {
     let trimmed = line.trim();
-    if trimmed.starts_with('{') && trimmed.ends_with('}') {
-        if let Ok(Value::Object(fields)) = serde_json::from_str(trimmed) {
-            return of_object(fields, line);
-        }
+    if trimmed.starts_with('{')
+        && trimmed.ends_with('}')
+        && let Ok(Value::Object(fields)) = serde_json::from_str(trimmed)
+    {
+        return of_object(fields, line);
     }
     // A record that was cut, or JSON behind a prefix: the escapes are still there.
     let escaped = line.find(HEADER).map(|at| (at, at + HEADER.len()));
@@ -117,10 +118,11 @@ fn traceback(value: &Value, depth: usize) -> Option<String> {
 fn unescaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
+    let json = text.contains("\\\"");
     while let Some(c) = chars.next() {
         match c {
             // A frame's path stands in quotes that are bare where the line never was JSON.
-            '"' if !text.contains("\\\"") => out.push('"'),
+            '"' if !json => out.push('"'),
             '"' => break,
             '\\' => match chars.next() {
                 Some('n') => out.push('\n'),
