@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aegis_core::model::{Metric, Missing, Query, Readings, Samples};
+use aegis_core::port::{Clock, SystemClock};
 use aegis_core::stage::MetricSource;
 use aegis_core::{Error, Result, Timestamp};
 use async_trait::async_trait;
@@ -26,6 +27,8 @@ use crate::requests::{RequestLog, ServedRequest};
 
 /// How often malformed lines are reported at most.
 const COMPLAIN: Duration = Duration::from_secs(60);
+/// How far ahead of now a time may be, to be believed.
+const AHEAD: Duration = Duration::from_secs(3600);
 /// Polls that one call makes at most: 32 MiB of log.
 const MAX_POLLS: usize = 128;
 
@@ -166,8 +169,10 @@ impl Inner {
     fn catch_up(&mut self) -> Result<()> {
         for _ in 0..MAX_POLLS {
             let lines = self.tail.poll().map_err(|e| e.at("access log"))?;
+            let latest = SystemClock.now().plus(AHEAD);
             for line in &lines {
-                match self.reading.entry(&line.text) {
+                // One line from the future would push every other one out of the window.
+                match self.reading.entry(&line.text).filter(|entry| entry.at <= latest) {
                     Some(entry) => {
                         let path = route::path_of(&entry.target);
                         if !self.ignored.iter().any(|prefix| path.starts_with(prefix)) {

@@ -99,8 +99,9 @@ async fn malformed_lines_cost_themselves_only() {
     let log = AccessLog::new(&path);
     let nothing = ask(&log, Metric::ErrorRate).await;
     assert!(matches!(nothing, Readings::Missing(Missing::Failed(_))), "{nothing:?}");
-    append(&path, &line(10, "/a", 500));
-    assert_eq!(value(&ask(&log, Metric::ErrorRate).await), (1.0, 1));
+    append(&path, &(line(10, "/a", 500) + &line(10, "/a", 500).replace("2000", "2999")));
+    append(&path, &line(11, "/a", 500));
+    assert_eq!(value(&ask(&log, Metric::ErrorRate).await), (1.0, 2));
 }
 
 #[tokio::test]
@@ -122,7 +123,6 @@ async fn a_log_that_is_followed_misses_no_rotation() {
         append(&path, &line(10 + i, "/a", 500));
         let old = folder.path().join(format!("access.log.{i}"));
         let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-        // What was read is seen without reading again only through the window.
         while log.failures_near(NOW, MINUTE, 9).await.unwrap().len() <= i as usize {
             assert!(tokio::time::Instant::now() < deadline);
             tokio::task::yield_now().await;

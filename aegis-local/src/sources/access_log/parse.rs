@@ -93,9 +93,11 @@ impl Reading {
 
     /// `host ident user [time] "request" status bytes "referer" "agent" duration`.
     fn common(&self, line: &str) -> Option<Entry> {
-        let open = line.find('[')?;
-        let close = open + line[open..].find(']')?;
-        let at = self.time(&line[open + 1..close])?;
+        // The host may be an IPv6 address in brackets.
+        let (at, close) = line.match_indices('[').take(4).find_map(|(open, _)| {
+            let close = open + line[open..].find(']')?;
+            Some((self.time(&line[open + 1..close])?, close))
+        })?;
         let mut rest = Tokens(&line[close + 1..]);
         let request = rest.next()?.text;
         let (method, target) = request_line(request)?;
@@ -252,6 +254,12 @@ mod tests {
         assert_eq!(latency(r#" "-" "curl" 12.5"#, DurationUnit::Milliseconds), Some(12_500));
         assert_eq!(latency(r#" "-" "curl" -"#, usual), None);
         assert_eq!(latency(r#" "-" "curl" inf"#, usual), None);
+    }
+
+    #[test]
+    fn brackets_before_the_time_are_passed_over() {
+        let line = HEAD.replace("127.0.0.1 -", "[::1]:80 [x]");
+        assert_eq!(Reading::default().entry(&line).unwrap().at.as_ms(), 971_211_336_000);
     }
 
     #[test]
