@@ -11,7 +11,7 @@ use aegis_core::model::{Metric, Missing, Point, Query, Readings, Samples};
 use aegis_core::stage::MetricSource;
 use aegis_core::{Error, Result};
 use async_trait::async_trait;
-use sysinfo::System;
+use sysinfo::{CpuRefreshKind, System};
 
 use tree::Tree;
 
@@ -20,7 +20,7 @@ const APART: Duration = Duration::from_millis(200);
 
 /// Load of the whole machine: [`Metric::Cpu`] and [`Metric::Memory`] as shares of what there is.
 ///
-/// Where a control group limits this process, the memory is the group's over its limit. CPU time is
+/// Where a control group (cgroup v2) limits this process, the memory is the group's over its limit. CPU time is
 /// measured between two calls, so that the first one has no data.
 #[derive(Clone, Default)]
 pub struct MachineLoad {
@@ -82,7 +82,7 @@ pub type PidSource = Arc<dyn Fn() -> Option<u32> + Send + Sync>;
 /// Load of one service: its process with all its descendants.
 ///
 /// [`Metric::Cpu`] is CPU time over what the process may use: the machine's CPUs, or its control
-/// group's limit. [`Metric::Memory`] is resident memory, shared pages counted once for each process,
+/// group's limit (cgroup v2). [`Metric::Memory`] is resident memory, shared pages counted once for each process,
 /// over the machine's or the group's. While the process does not run there is no data. CPU time is
 /// measured between two calls, so that the first one has none.
 ///
@@ -139,8 +139,10 @@ impl Service {
             Some((then, before)) if before.root() == tree.root() => {
                 let elapsed = now.duration_since(*then);
                 if elapsed >= APART {
-                    let there =
-                        std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
+                    if system.cpus().is_empty() {
+                        system.refresh_cpu_list(CpuRefreshKind::nothing());
+                    }
+                    let there = system.cpus().len().max(1) as f64;
                     let cpus = limits.cpus.map_or(there, |limit| limit.min(there));
                     let used = tree.cpu_since(before).as_secs_f64();
                     *cpu = share(used, elapsed.as_secs_f64() * cpus);

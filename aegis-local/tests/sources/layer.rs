@@ -73,6 +73,15 @@ async fn a_flood_is_dropped_and_counted_and_never_blocks() {
 }
 
 #[derive(Clone)]
+struct Panics;
+
+impl std::fmt::Debug for Panics {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("while formatting a field")
+    }
+}
+
+#[derive(Clone)]
 struct Recursive;
 
 impl std::fmt::Debug for Recursive {
@@ -110,17 +119,24 @@ async fn a_panic_is_reported_and_the_hook_before_is_called() {
     };
     run("aegis-stage");
     run("worker");
+    let reporting = tracing_subscriber::registry().with(layer);
+    let nested = std::thread::spawn(|| {
+        tracing::subscriber::with_default(reporting, || tracing::error!(value = ?Panics, "outer"));
+    });
+    nested.join().unwrap_err();
+    run("last");
     let _ = std::panic::take_hook();
     std::panic::set_hook(original);
-    loop {
+    let mut seen = Vec::new();
+    while !seen.iter().any(|text: &String| text.contains("thread 'last'")) {
         let signal = next(&mut source).await;
-        let text = text(&signal);
-        assert!(!text.contains("aegis-stage"), "{text}");
-        if text.contains("thread 'worker'") {
-            assert_eq!(signal.source, "panic");
-            assert!(text.contains("layer.rs:") && text.contains(":\nout of stock: 7"), "{text}");
-            break;
-        }
+        assert_eq!(signal.source, "panic");
+        seen.push(text(&signal).to_owned());
     }
-    assert_eq!(CALLED.load(std::sync::atomic::Ordering::SeqCst), 2);
+    let of = |what: &str| seen.iter().filter(|text| text.contains(what)).count();
+    assert_eq!(of("aegis-stage"), 0);
+    assert_eq!(of("while formatting a field"), 0, "reported from inside a report");
+    let worker = seen.iter().find(|text| text.contains("thread 'worker'")).unwrap();
+    assert!(worker.contains("layer.rs:") && worker.contains(":\nout of stock: 7"), "{worker}");
+    assert_eq!(CALLED.load(std::sync::atomic::Ordering::SeqCst), 3);
 }

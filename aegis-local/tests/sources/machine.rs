@@ -1,3 +1,4 @@
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,21 +9,31 @@ use aegis_core::model::{Metric, Missing, Query, Readings};
 use aegis_core::stage::MetricSource;
 use aegis_local::sources::{MachineLoad, ProcessLoad};
 
-/// A process that ends with the test.
+/// A process that ends with the test, and what it started too.
 struct Running(Child);
 
 impl Running {
     fn shell(script: &str) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
         Self(command.spawn().unwrap())
+    }
+}
+
+impl Running {
+    fn end(&mut self) {
+        // Once the shell was waited for, its number may be somebody else's.
+        if self.0.try_wait().unwrap().is_none() {
+            let group = nix::unistd::Pid::from_raw(self.0.id().cast_signed());
+            nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL).unwrap();
+            self.0.wait().unwrap();
+        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.end();
     }
 }
 
@@ -57,8 +68,8 @@ async fn the_machine_has_a_load() {
 
 #[tokio::test]
 async fn a_child_that_spins_counts_for_its_service() {
-    // The shell itself waits; its child spins until the pipe that it reads from is closed.
-    let busy = Running::shell("(while :; do :; done) & spin=$!; read end; kill $spin; wait");
+    // The shell itself waits; its child spins.
+    let busy = Running::shell("(while :; do :; done) & read end");
     let idle = Running::shell("read end");
     let (load, other) = (ProcessLoad::of(busy.0.id()), ProcessLoad::of(idle.0.id()));
     assert_eq!(ask(&load, Metric::Cpu).await, Readings::Missing(Missing::NoData));
@@ -67,10 +78,6 @@ async fn a_child_that_spins_counts_for_its_service() {
     until(&other, Metric::Cpu, |cpu| cpu < 0.1).await;
     let memory = ask(&load, Metric::Memory).await.last().unwrap().value;
     assert!(memory > 0.0 && memory < 0.5, "{memory}");
-    // Ends the child too, which a kill of the shell would leave behind.
-    let mut busy = busy;
-    drop(busy.0.stdin.take());
-    busy.0.wait().unwrap();
 }
 
 #[tokio::test]
@@ -85,8 +92,7 @@ async fn a_service_that_does_not_run_has_no_load() {
     pid.store(process.0.id(), Ordering::SeqCst);
     until(&load, Metric::Memory, |memory| memory > 0.0).await;
     until(&load, Metric::Cpu, |_| true).await;
-    process.0.kill().unwrap();
-    process.0.wait().unwrap();
+    process.end();
     assert_eq!(ask(&load, Metric::Memory).await, Readings::Missing(Missing::NoData));
     assert_eq!(ask(&load, Metric::Cpu).await, Readings::Missing(Missing::NoData));
 
@@ -94,4 +100,9 @@ async fn a_service_that_does_not_run_has_no_load() {
     pid.store(second.0.id(), Ordering::SeqCst);
     assert_eq!(ask(&load, Metric::Cpu).await, Readings::Missing(Missing::NoData));
     until(&load, Metric::Cpu, |cpu| cpu < 0.5).await;
+
+    // Replaced at once, as by a restart between two looks.
+    let third = Running::shell("read end");
+    pid.store(third.0.id(), Ordering::SeqCst);
+    assert_eq!(ask(&load, Metric::Cpu).await, Readings::Missing(Missing::NoData));
 }
