@@ -100,6 +100,8 @@ fn a_renamed_file_is_read_to_its_end_before_the_new_one() {
     append(&old, "late\n");
     log.append("four\n");
     assert_eq!(all(&mut tail), ["late", "four"]);
+    append(&old, "later\n");
+    assert_eq!(all(&mut tail), ["later"]);
 }
 
 #[test]
