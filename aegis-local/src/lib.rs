@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod git;
+mod http;
 pub mod notify;
 pub mod python;
 pub mod requests;

@@ -1,5 +1,7 @@
-//! The embedded default, on real repositories and real processes.
-#![allow(clippy::unwrap_used)]
+//! The embedded default with real parts: repositories, servers, files, processes, namespaces.
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod git;
+mod sources;
 mod supervise;
+
