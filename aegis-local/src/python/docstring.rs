@@ -1,0 +1,403 @@
+//! What a docstring or a comment promises for the case that failed.
+//!
+//! Looks for a value ("0.0", "an empty list", "the default rate", `UNKNOWN`) in the same clause as
+//! a condition ("when there are none", "for countries that are not listed", "guests are called").
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::constants::{Constant, is_default_word, resolve, stem, words};
+use super::value::Kind;
+
+/// A value that the text names for a condition.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Promise {
+    /// The value as Python; for a raise, the exception.
+    pub(super) text: String,
+    /// The clause that was read.
+    pub(super) clause: String,
+    /// How clearly it says so, up to 1.0.
+    pub(super) score: f64,
+    /// Whether it speaks of a part of the result ("guests are called 'guest'").
+    pub(super) part: bool,
+    /// Whether the value is a constant that a phrase was resolved to.
+    pub(super) resolved: bool,
+    /// Whether the exception is promised to be raised.
+    pub(super) raises: bool,
+}
+
+/// What the reader may resolve words to.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    /// Constants beside.
+    pub(super) constants: &'a [Constant<'a>],
+    /// Parameters of the function.
+    pub(super) parameters: &'a [&'a str],
+    /// Names that the condition may mention: the tested name, the table, the key.
+    pub(super) about: &'a [String],
+    /// Type of a value that fits the place, for phrases.
+    pub(super) wanted: Kind,
+}
+
+#[allow(clippy::expect_used)]
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
+
+static VALUE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r#"`+(?P<code>[^`]+)`+"#,
+        r#"|[“"](?P<double>[^"“”]*)[”"]"#,
+        r#"|(?:^|[\s(])'(?P<single>[^']*)'"#,
+        r"|(?P<raise>\b(?:[Rr]aises?|raising)\s+(?:an?\s+)?(?P<error>[A-Z]\w+))",
+        r"|(?P<number>-?\b\d+(?:\.\d+)?\b)",
+        r"|\b(?P<const>None|True|False|NaN|nan|infinity|inf)\b",
+        r"|\b[Ee]mpty[ -](?P<empty>strings?|str|text|lists?|dict|dictionary|mapping|tuple|set)\b",
+        r"|\b(?P<zero>[Zz]ero)\b",
+        r"|\b(?P<upper>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z]{3,})\b",
+        r"|\b(?P<phrase>(?:[Tt]he|[Aa]n?|[Oo]ur|[Ii]ts)\s+(?:[a-z]+[ -]){0,2}?(?:default|standard|fallback|base|usual|normal|general|generic|common|regular|basic)(?:[ -][a-z]+){0,2})",
+    ))
+});
+
+static MARKER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)\b(when(?:ever)?|if|where|for|without|unless|whose|with no|with an? empty|in case|while|until|before|of)\b",
+    )
+});
+
+static FALLBACK: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)(\bor|\botherwise|\belse|defaults? to|falls? back (?:to|on)|fallback:?)(?:\s+\w+){0,2}[\s,:]*$")
+});
+
+static PART: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)\b(called|named|shown|appears?|listed as|printed|counts? as|counted|treated|go(?:es)? by|addressed|taken as|reads?|written|labelled|labeled|displayed|signed)\b",
+    )
+});
+
+static LACK: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"(?i)\b(no|not|none|never|nobody|nothing|empty|missing|unknown|absent|without|zero|0|lacks?|",
+        r"unset|unlisted|unrated|unnamed|unavailable|undefined|unsold|unused|unpaid|unassigned|",
+        r"unregistered|unrecognised|unrecognized|unmapped|anonymous|guests?|else|others?|yet|fewer|",
+        r"less|short|shorter|blank|null|cannot|can't|\w+n't|anything|rest|only|neither|nowhere)\b",
+    ))
+});
+
+/// The promises of a text, clearest first.
+pub(super) fn promises(text: &str, reading: &Reading<'_>) -> Vec<Promise> {
+    let mut found: Vec<Promise> = Vec::new();
+    for sentence in sentences(text) {
+        read_sentence(&sentence, reading, &mut found);
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found
+}
+
+/// Sentences and the parts that a semicolon or a line of a list separates.
+fn sentences(text: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for paragraph in text.split("\n\n") {
+        let mut current = String::new();
+        for line in paragraph.lines().map(str::trim) {
+            let starts_item = line.starts_with(['-', '*', '+', ':']) || line.ends_with(':');
+            if starts_item && !current.is_empty() {
+                all.push(std::mem::take(&mut current));
+            }
+            if !current.is_empty() {
+                current.push(' ');
+            }
+            current.push_str(line.trim_start_matches([':', '-', '*', '+']));
+        }
+        all.push(current);
+    }
+    all.iter().flat_map(|paragraph| split_sentences(paragraph)).collect()
+}
+
+fn split_sentences(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quoted: Option<char> = None;
+    let chars: Vec<char> = text.chars().collect();
+    for (at, &c) in chars.iter().enumerate() {
+        let next = chars.get(at + 1).copied();
+        match (quoted, c) {
+            (Some(open), _) if c == open => quoted = None,
+            (None, '"' | '`') => quoted = Some(c),
+            _ => {}
+        }
+        let ends = quoted.is_none()
+            && (c == ';' || (matches!(c, '.' | '!') && next.is_none_or(char::is_whitespace)));
+        if ends {
+            parts.push(String::new());
+        } else if let Some(last) = parts.last_mut() {
+            last.push(c);
+        }
+    }
+    parts.iter().map(|p| p.trim().to_owned()).filter(|p| !p.is_empty()).collect()
+}
+
+fn read_sentence(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise>) {
+    let values: Vec<_> = VALUE.captures_iter(sentence).collect();
+    let ranges: Vec<(usize, usize)> =
+        values.iter().filter_map(|c| c.get(0)).map(|m| (m.start(), m.end())).collect();
+    for (at, captures) in values.iter().enumerate() {
+        let Some(value) = read_value(captures, reading) else { continue };
+        let (start, end) = ranges[at];
+        // A value's clause ends where the next value's begins, and the other way round.
+        let before = &sentence[at.checked_sub(1).map_or(0, |prev| ranges[prev].1)..start];
+        let after = &sentence[end..ranges.get(at + 1).map_or(sentence.len(), |next| next.0)];
+        let Some((score, part)) = weigh(before, after, captures.name("number").is_some(), reading)
+        else {
+            continue;
+        };
+        let quality = if value.resolved { 0.95 } else { 1.0 };
+        let promise = Promise {
+            text: value.text,
+            clause: sentence.trim_end_matches('.').to_owned(),
+            score: score * quality,
+            part,
+            resolved: value.resolved,
+            raises: value.raises,
+        };
+        if !found.iter().any(|p| p.text == promise.text && p.score >= promise.score) {
+            found.push(promise);
+        }
+    }
+    read_constants(sentence, reading, found);
+}
+
+/// A constant whose whole name is spelt out in the sentence: "the rest of the world".
+fn read_constants(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise>) {
+    let said = words(sentence);
+    for constant in reading.constants {
+        let name = words(constant.name);
+        let named = name.len() > 1 && said.windows(name.len()).any(|w| w == name.as_slice());
+        if named
+            && constant.kind.fits(reading.wanted)
+            && constant.kind != Kind::Dict
+            && LACK.is_match(sentence)
+            && !found.iter().any(|p| p.text == constant.name)
+        {
+            found.push(Promise {
+                text: constant.name.to_owned(),
+                clause: sentence.to_owned(),
+                score: 0.8,
+                part: false,
+                resolved: true,
+                raises: false,
+            });
+        }
+    }
+}
+
+struct Value {
+    text: String,
+    resolved: bool,
+    raises: bool,
+}
+
+fn read_value(captures: &regex::Captures<'_>, reading: &Reading<'_>) -> Option<Value> {
+    let plain = |text: &str| Some(Value { text: text.to_owned(), resolved: false, raises: false });
+    let group = |name: &str| captures.name(name).map(|m| m.as_str());
+    if let Some(code) = group("code") {
+        return read_code(code.trim(), reading);
+    }
+    if let Some(text) = group("double").or_else(|| group("single")) {
+        return plain(&quote(text)?);
+    }
+    if let Some(error) = group("error") {
+        return Some(Value { text: error.to_owned(), resolved: false, raises: true });
+    }
+    if let Some(number) = group("number") {
+        return plain(number);
+    }
+    if let Some(constant) = group("const") {
+        return match constant {
+            "NaN" | "nan" => plain("float(\"nan\")"),
+            "infinity" | "inf" => plain("float(\"inf\")"),
+            _ => plain(constant),
+        };
+    }
+    if let Some(empty) = group("empty") {
+        return plain(match empty.to_lowercase().as_str() {
+            "list" | "lists" => "[]",
+            "dict" | "dictionary" | "mapping" => "{}",
+            "tuple" => "()",
+            "set" => "set()",
+            _ => "\"\"",
+        });
+    }
+    if group("zero").is_some() {
+        return plain("0");
+    }
+    if let Some(name) = group("upper") {
+        return reading.constants.iter().any(|c| c.name == name).then(|| Value {
+            text: name.to_owned(),
+            resolved: true,
+            raises: false,
+        });
+    }
+    let phrase = group("phrase")?;
+    if let Some((constant, _)) = resolve(phrase, reading.constants, reading.wanted) {
+        return Some(Value { text: constant.name.to_owned(), resolved: true, raises: false });
+    }
+    let said = words(phrase);
+    let parameter = reading.parameters.iter().find(|p| {
+        let name = words(p);
+        name.iter().all(|w| said.contains(w)) && name.iter().any(|w| is_default_word(w))
+    })?;
+    Some(Value { text: (*parameter).to_owned(), resolved: true, raises: false })
+}
+
+/// Code in backticks: a literal, a constant, a parameter that is a default.
+fn read_code(code: &str, reading: &Reading<'_>) -> Option<Value> {
+    let parsed = ruff_python_parser::parse_expression(code).ok()?;
+    let expr = parsed.expr();
+    let known = |name: &str| {
+        reading.constants.iter().any(|c| c.name == name)
+            || (reading.parameters.contains(&name) && words(name).iter().any(|w| is_default_word(w)))
+    };
+    let literal = expr.is_literal_expr()
+        || expr.is_list_expr()
+        || expr.is_dict_expr()
+        || expr.is_tuple_expr()
+        || expr.is_unary_op_expr()
+        || matches!(code, "set()" | "dict()" | "list()" | "tuple()" | "float(\"nan\")");
+    match expr.as_name_expr() {
+        Some(name) if known(&name.id) => {
+            Some(Value { text: code.to_owned(), resolved: true, raises: false })
+        }
+        Some(_) => None,
+        None if literal => {
+            Some(Value { text: code.to_owned(), resolved: false, raises: false })
+        }
+        None => None,
+    }
+}
+
+/// A text as a Python string literal; `None` where it holds what would need escapes.
+pub(super) fn quote(text: &str) -> Option<String> {
+    let plain = text.chars().all(|c| !c.is_control() && c != '\\' && c != '"');
+    plain.then(|| format!("\"{text}\""))
+}
+
+/// How well the words around a value say that it is meant for the case at hand.
+fn weigh(before: &str, after: &str, number: bool, reading: &Reading<'_>) -> Option<(f64, bool)> {
+    let part = PART.is_match(before);
+    let credit = |condition: &str| {
+        let lack = if LACK.is_match(condition) { 0.25 } else { 0.0 };
+        let about = if mentions(condition, reading.about) { 0.25 } else { 0.0 };
+        lack + about
+    };
+    // "0.0 when there are none"
+    if let Some(marker) = MARKER.find(after).filter(|m| near(&after[..m.start()])) {
+        let condition = &after[marker.start()..];
+        let weak = matches!(marker.as_str().to_lowercase().as_str(), "for" | "of" | "while");
+        let gained = credit(condition);
+        if gained > 0.0 && (!weak || LACK.is_match(condition)) {
+            return Some((0.5 + gained, part));
+        }
+        return None;
+    }
+    // "if there are none, 0.0"
+    if let Some(marker) = MARKER.find(before) {
+        let condition = &before[marker.start()..];
+        let weak = matches!(marker.as_str().to_lowercase().as_str(), "for" | "of" | "while");
+        let gained = credit(condition);
+        if gained > 0.0 && (!weak || LACK.is_match(condition)) {
+            return Some((0.45 + gained, part));
+        }
+    }
+    // "or an empty list", "defaults to 0"
+    if FALLBACK.is_match(before) || after.trim_start().starts_with("by default") {
+        return Some((0.7 + 0.5 * credit(before), part));
+    }
+    // "an empty cart costs 0", "guests are called 'guest'"
+    if LACK.is_match(before) && !before.trim().is_empty() {
+        return Some((if part { 0.85 } else { 0.55 + 0.6 * credit(before) }, part));
+    }
+    // A bare number somewhere in a sentence promises nothing.
+    let _ = number;
+    None
+}
+
+/// At most a few words lie between.
+fn near(text: &str) -> bool {
+    text.split_whitespace().count() <= 3 && !text.contains(',')
+        || text.trim_matches([',', ' ', ')']).is_empty()
+}
+
+/// Whether a condition speaks of one of the names.
+fn mentions(condition: &str, about: &[String]) -> bool {
+    let said: Vec<String> = words(condition);
+    about.iter().any(|name| {
+        let parts: Vec<String> =
+            words(name).into_iter().filter(|w| w.len() > 2).map(|w| stem(&w)).collect();
+        parts.iter().any(|part| said.contains(part))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::source::Module;
+    use super::*;
+
+    fn first(text: &str, about: &[&str]) -> Option<(String, bool)> {
+        let module = Module::parse(
+            "m.py",
+            "RATES = {'DE': 4.9}\nSTANDARD_RATE = 9.9\nUNKNOWN_LABEL = 'n/a'\nREST_OF_WORLD = 12.5\n",
+        )
+        .unwrap();
+        let constants = module.constants();
+        let about: Vec<String> = about.iter().map(|s| (*s).to_owned()).collect();
+        let reading = Reading {
+            constants: &constants,
+            parameters: &["country", "default"],
+            about: &about,
+            wanted: Kind::Unknown,
+        };
+        promises(text, &reading).into_iter().next().map(|p| (p.text, p.part))
+    }
+
+    #[test]
+    fn a_value_is_read_with_its_condition() {
+        for (text, about, value) in [
+            ("Mean of the ratings, 0.0 when there are none.", "ratings", "0.0"),
+            ("Saved percent; 0.0 when there is no list price.", "list_price", "0.0"),
+            ("Shipping; the default rate for countries that are not listed.", "country", "STANDARD_RATE"),
+            ("Returns None if the user is unknown.", "user", "None"),
+            ("The tags of a post, or an empty list.", "tags", "[]"),
+            ("If there are no samples, the result is -1.", "samples", "-1"),
+            ("Name to greet by, \"guest\" when there is no account.", "customer", "\"guest\""),
+            ("Falls back to `UNKNOWN_LABEL`.", "code", "UNKNOWN_LABEL"),
+            ("Share of hits.\n\n    Returns:\n        The share; zero without any lookups.", "lookups", "0"),
+            ("An empty cart costs 0.", "cart", "0"),
+            ("Unknown countries pay the standard rate.", "country", "STANDARD_RATE"),
+            ("Everybody else pays for the rest of the world.", "country", "REST_OF_WORLD"),
+            ("The price, `default` for articles without one.", "price", "default"),
+            ("The label. 'n/a' when the code is missing.", "code", "\"n/a\""),
+        ] {
+            assert_eq!(first(text, &[about]).map(|v| v.0).as_deref(), Some(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_promise_nothing_are_left_alone() {
+        for text in [
+            "The first 10 characters of the name.",
+            "Price in EUR with 2 decimals.",
+            "0.1 for members.",
+            "Mean over the last 30 days.",
+        ] {
+            assert_eq!(first(text, &["value"]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_result_is_told_from_the_whole() {
+        let read = first("Receipt of an order; guests are called 'guest'.", &["customer"]);
+        assert_eq!(read, Some(("\"guest\"".to_owned(), true)));
+    }
+}
