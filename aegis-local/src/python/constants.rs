@@ -20,8 +20,22 @@ pub(super) struct Constant<'a> {
 
 /// Words that all say "what counts when nothing else does".
 const DEFAULTS: [&str; 16] = [
-    "default", "standard", "fallback", "base", "usual", "normal", "general", "generic", "common",
-    "other", "unknown", "anonymous", "missing", "regular", "basic", "initial",
+    "default",
+    "standard",
+    "fallback",
+    "base",
+    "usual",
+    "normal",
+    "general",
+    "generic",
+    "common",
+    "other",
+    "unknown",
+    "anonymous",
+    "missing",
+    "regular",
+    "basic",
+    "initial",
 ];
 
 impl Module {
@@ -151,8 +165,7 @@ pub(super) fn resolve<'a>(
             let name = words(constant.name);
             let exact = name.iter().filter(|w| said.contains(w)).count();
             let synonym = usize::from(
-                says_default
-                    && name.iter().any(|w| is_default_word(w) && !said.contains(w)),
+                says_default && name.iter().any(|w| is_default_word(w) && !said.contains(w)),
             );
             #[allow(clippy::cast_precision_loss)]
             let score = (exact as f64 + 0.9 * synonym as f64) / name.len() as f64;

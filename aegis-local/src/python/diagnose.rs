@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_core::model::{Author, Case, Cause, Diagnosis, Hypothesis, Location, Release, SignalKind};
+use aegis_core::model::{
+    Author, Case, Cause, Diagnosis, Hypothesis, Location, Release, SignalKind,
+};
 use aegis_core::port::Repository;
 use aegis_core::stage::Diagnoser;
 use aegis_core::trace::{Exception, Frame, Relation};
@@ -116,7 +118,8 @@ impl Diagnoser for PythonDiagnoser {
                 }
             }
         }
-        let environment = matches!(hypotheses.first().map(|h| &h.cause), Some(Cause::Environment(_)));
+        let environment =
+            matches!(hypotheses.first().map(|h| &h.cause), Some(Cause::Environment(_)));
         if let Some(release) = suspect_release(case).filter(|_| !environment) {
             hypotheses.insert(0, release_hypothesis(case, release));
         }
@@ -165,7 +168,11 @@ fn evidence(
     ];
     match (&frame.source, confirmed) {
         (Some(source), true) if line == printed => {
-            all.push(format!("line {line} at {} reads as printed: {}", base.short(), source.trim()));
+            all.push(format!(
+                "line {line} at {} reads as printed: {}",
+                base.short(),
+                source.trim()
+            ));
         }
         (Some(source), true) => all.push(format!(
             "the line has moved from {printed} to {line} at {}: {}",
@@ -191,8 +198,12 @@ fn outside_hypothesis(exception: &Exception, look_at: String) -> Hypothesis {
         ));
     }
     let explanation = format!("{} comes from outside the code", exception.kind);
-    Hypothesis::new(Cause::Environment(format!("Look at {look_at}.")), explanation, Confidence::from_percent(85))
-        .with_evidence(evidence)
+    Hypothesis::new(
+        Cause::Environment(format!("Look at {look_at}.")),
+        explanation,
+        Confidence::from_percent(85),
+    )
+    .with_evidence(evidence)
 }
 
 /// What can be said of a case without a trace.
@@ -249,6 +260,10 @@ fn release_hypothesis(case: &Case, release: &Release) -> Hypothesis {
         format!("release {} at {} ms", release.revision.short(), release.at.as_ms()),
         format!("first error at {} ms", first.as_ms()),
     ];
-    Hypothesis::new(Cause::Release(release.clone()), explanation, Confidence::from_ratio(confidence))
-        .with_evidence(evidence)
+    Hypothesis::new(
+        Cause::Release(release.clone()),
+        explanation,
+        Confidence::from_ratio(confidence),
+    )
+    .with_evidence(evidence)
 }

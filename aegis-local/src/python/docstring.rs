@@ -67,7 +67,9 @@ static MARKER: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static FALLBACK: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?i)(\bor|\botherwise|\belse|defaults? to|falls? back (?:to|on)|fallback:?)(?:\s+\w+){0,2}[\s,:]*$")
+    regex(
+        r"(?i)(\bor|\botherwise|\belse|defaults? to|falls? back (?:to|on)|fallback:?)(?:\s+\w+){0,2}[\s,:]*$",
+    )
 });
 
 static PART: LazyLock<Regex> = LazyLock::new(|| {
@@ -139,8 +141,11 @@ fn split_sentences(text: &str) -> Vec<String> {
 
 fn read_sentence(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise>) {
     let values: Vec<_> = VALUE.captures_iter(sentence).collect();
-    let ranges: Vec<(usize, usize)> =
-        values.iter().filter_map(|c| c.get(0)).map(|m| (m.start(), m.end())).collect();
+    let ranges: Vec<(usize, usize)> = values
+        .iter()
+        .filter_map(|c| c.get(0))
+        .map(|m| (m.start(), m.start() + phrase_of(m.as_str()).len()))
+        .collect();
     for (at, captures) in values.iter().enumerate() {
         let Some(value) = read_value(captures, reading) else { continue };
         let (start, end) = ranges[at];
@@ -169,9 +174,15 @@ fn read_sentence(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise>
 
 /// A constant whose whole name is spelt out in the sentence: "the rest of the world".
 fn read_constants(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise>) {
-    let said = words(sentence);
+    let content = |text: &str| -> Vec<String> {
+        words(text)
+            .into_iter()
+            .filter(|w| !matches!(w.as_str(), "the" | "a" | "an" | "of"))
+            .collect()
+    };
+    let said = content(sentence);
     for constant in reading.constants {
-        let name = words(constant.name);
+        let name = content(constant.name);
         let named = name.len() > 1 && said.windows(name.len()).any(|w| w == name.as_slice());
         if named
             && constant.kind.fits(reading.wanted)
@@ -189,6 +200,25 @@ fn read_constants(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise
             });
         }
     }
+}
+
+/// A phrase without the condition that follows it: "the default rate" of "the default rate for".
+fn phrase_of(text: &str) -> &str {
+    const ENDS: [&str; 14] = [
+        "for", "when", "whenever", "if", "where", "of", "to", "on", "in", "is", "and", "or",
+        "without", "as",
+    ];
+    if text.starts_with(['`', '"', '“', '\'', ' ', '(']) {
+        return text;
+    }
+    let mut end = 0;
+    for word in text.split_inclusive([' ', '-']) {
+        if end > 0 && ENDS.contains(&word.trim_end_matches([' ', '-'])) {
+            return text[..end].trim_end();
+        }
+        end += word.len();
+    }
+    text
 }
 
 struct Value {
@@ -238,7 +268,7 @@ fn read_value(captures: &regex::Captures<'_>, reading: &Reading<'_>) -> Option<V
             raises: false,
         });
     }
-    let phrase = group("phrase")?;
+    let phrase = phrase_of(group("phrase")?);
     if let Some((constant, _)) = resolve(phrase, reading.constants, reading.wanted) {
         return Some(Value { text: constant.name.to_owned(), resolved: true, raises: false });
     }
@@ -256,7 +286,8 @@ fn read_code(code: &str, reading: &Reading<'_>) -> Option<Value> {
     let expr = parsed.expr();
     let known = |name: &str| {
         reading.constants.iter().any(|c| c.name == name)
-            || (reading.parameters.contains(&name) && words(name).iter().any(|w| is_default_word(w)))
+            || (reading.parameters.contains(&name)
+                && words(name).iter().any(|w| is_default_word(w)))
     };
     let literal = expr.is_literal_expr()
         || expr.is_list_expr()
@@ -269,9 +300,7 @@ fn read_code(code: &str, reading: &Reading<'_>) -> Option<Value> {
             Some(Value { text: code.to_owned(), resolved: true, raises: false })
         }
         Some(_) => None,
-        None if literal => {
-            Some(Value { text: code.to_owned(), resolved: false, raises: false })
-        }
+        None if literal => Some(Value { text: code.to_owned(), resolved: false, raises: false }),
         None => None,
     }
 }
@@ -366,13 +395,21 @@ mod tests {
         for (text, about, value) in [
             ("Mean of the ratings, 0.0 when there are none.", "ratings", "0.0"),
             ("Saved percent; 0.0 when there is no list price.", "list_price", "0.0"),
-            ("Shipping; the default rate for countries that are not listed.", "country", "STANDARD_RATE"),
+            (
+                "Shipping; the default rate for countries that are not listed.",
+                "country",
+                "STANDARD_RATE",
+            ),
             ("Returns None if the user is unknown.", "user", "None"),
             ("The tags of a post, or an empty list.", "tags", "[]"),
             ("If there are no samples, the result is -1.", "samples", "-1"),
             ("Name to greet by, \"guest\" when there is no account.", "customer", "\"guest\""),
             ("Falls back to `UNKNOWN_LABEL`.", "code", "UNKNOWN_LABEL"),
-            ("Share of hits.\n\n    Returns:\n        The share; zero without any lookups.", "lookups", "0"),
+            (
+                "Share of hits.\n\n    Returns:\n        The share; zero without any lookups.",
+                "lookups",
+                "0",
+            ),
             ("An empty cart costs 0.", "cart", "0"),
             ("Unknown countries pay the standard rate.", "country", "STANDARD_RATE"),
             ("Everybody else pays for the rest of the world.", "country", "REST_OF_WORLD"),

@@ -5,13 +5,36 @@ pub(super) fn outside(kind: &str, message: &str) -> Option<String> {
     let name = kind.rsplit('.').next().unwrap_or(kind);
     let text = message.to_lowercase();
     let has = |needles: &[&str]| needles.iter().any(|n| text.contains(n));
-    let pool = has(&["too many connections", "queuepool limit", "pool exhausted", "pool is exhausted",
-        "connection pool", "remaining connection slots", "too many clients", "no connection available"]);
-    let advice = if pool || matches!(name, "PoolTimeout" | "PoolError" | "PoolExhausted" | "TooManyConnections" | "TooManyConnectionsError") {
+    let pool = has(&[
+        "too many connections",
+        "queuepool limit",
+        "pool exhausted",
+        "pool is exhausted",
+        "connection pool",
+        "remaining connection slots",
+        "too many clients",
+        "no connection available",
+    ]);
+    let advice = if pool
+        || matches!(
+            name,
+            "PoolTimeout"
+                | "PoolError"
+                | "PoolExhausted"
+                | "TooManyConnections"
+                | "TooManyConnectionsError"
+        ) {
         "the connection pool: its size, how long connections are held, and the limit of the database"
     } else if has(&["database is locked", "deadlock detected", "lock wait timeout"]) {
         "locks in the database: long transactions and other writers"
-    } else if has(&["no space left", "enospc", "disk full", "disk i/o error", "database or disk is full", "quota exceeded"]) {
+    } else if has(&[
+        "no space left",
+        "enospc",
+        "disk full",
+        "disk i/o error",
+        "database or disk is full",
+        "quota exceeded",
+    ]) {
         "the disk: free space and inodes on the volume that is written to"
     } else if has(&["too many open files", "emfile"]) {
         "open files and sockets: the limit of the process, and what is left open"
@@ -19,17 +42,55 @@ pub(super) fn outside(kind: &str, message: &str) -> Option<String> {
         "memory: the limit of the process and what grew"
     } else if has(&["can't start new thread", "cannot start new thread"]) {
         "threads: the limit of the process and what keeps them alive"
-    } else if name == "PermissionError" || has(&["permission denied", "access denied", "operation not permitted"]) {
+    } else if name == "PermissionError"
+        || has(&["permission denied", "access denied", "operation not permitted"])
+    {
         "permissions: the user that the service runs as, and the owner of what it opens"
-    } else if has(&["certificate verify failed", "certificate has expired"]) || name == "SSLCertVerificationError" {
+    } else if has(&["certificate verify failed", "certificate has expired"])
+        || name == "SSLCertVerificationError"
+    {
         "certificates: expiry and the trust store"
-    } else if has(&["name or service not known", "temporary failure in name resolution", "nodename nor servname"]) || name == "gaierror" {
+    } else if has(&[
+        "name or service not known",
+        "temporary failure in name resolution",
+        "nodename nor servname",
+    ]) || name == "gaierror"
+    {
         "name resolution: the resolver and the host name in the configuration"
-    } else if matches!(name, "ConnectionRefusedError" | "ConnectionResetError" | "ConnectionAbortedError"
-        | "ConnectionError" | "BrokenPipeError" | "ConnectError" | "NewConnectionError" | "MaxRetryError" | "RemoteDisconnected" | "ServerDisconnectedError" | "ClientConnectorError" | "InterfaceError")
-        || has(&["connection refused", "connection reset", "network is unreachable", "no route to host", "server has gone away", "could not connect to server"]) {
+    } else if matches!(
+        name,
+        "ConnectionRefusedError"
+            | "ConnectionResetError"
+            | "ConnectionAbortedError"
+            | "ConnectionError"
+            | "BrokenPipeError"
+            | "ConnectError"
+            | "NewConnectionError"
+            | "MaxRetryError"
+            | "RemoteDisconnected"
+            | "ServerDisconnectedError"
+            | "ClientConnectorError"
+            | "InterfaceError"
+    ) || has(&[
+        "connection refused",
+        "connection reset",
+        "network is unreachable",
+        "no route to host",
+        "server has gone away",
+        "could not connect to server",
+    ]) {
         "the service on the other end: whether it runs and can be reached from here"
-    } else if matches!(name, "TimeoutError" | "ConnectTimeout" | "ReadTimeout" | "WriteTimeout" | "Timeout" | "timeout" | "ConnectTimeoutError" | "ReadTimeoutError") {
+    } else if matches!(
+        name,
+        "TimeoutError"
+            | "ConnectTimeout"
+            | "ReadTimeout"
+            | "WriteTimeout"
+            | "Timeout"
+            | "timeout"
+            | "ConnectTimeoutError"
+            | "ReadTimeoutError"
+    ) {
         "the latency of what is called, and the deadline it was given"
     } else if has(&["address already in use"]) {
         "the port: another process listens on it"

@@ -57,7 +57,9 @@ impl PythonTemplates {
             .list(at)
             .await?
             .into_iter()
-            .filter(|e| e.regular && e.size <= MAX_FILE && e.path.ends_with(".py") && e.path != path)
+            .filter(|e| {
+                e.regular && e.size <= MAX_FILE && e.path.ends_with(".py") && e.path != path
+            })
             .map(|e| e.path)
             .filter(|p| !locate::is_test(p))
             .collect();
@@ -89,7 +91,9 @@ impl FixGenerator for PythonTemplates {
                     && e.culprit().map(|f| f.function.as_str()) == location.function.as_deref()
             });
             let Some(exception) = blamed.or(trace.surfaced()) else { continue };
-            let Some(module) = self.module(&diagnosis.base, &location.path).await? else { continue };
+            let Some(module) = self.module(&diagnosis.base, &location.path).await? else {
+                continue;
+            };
             let peers = self.peers(&diagnosis.base, &location.path).await?;
             let drafts = draft(&module, &peers, location, exception, &diagnosis.base);
             all.extend(drafts);
@@ -140,7 +144,14 @@ pub(super) fn draft(
 /// Whether the function documents that it raises just this: then its caller is to blame.
 fn promises_to_raise(fault: &super::fault::Fault<'_>, kind: &str) -> bool {
     let Some(doc) = fault.place.function().and_then(|f| f.docstring()) else { return false };
-    let said = [format!("raises {kind}"), format!("raise {kind}"), format!("{kind}:"), format!("{kind} if"), format!("{kind} when"), format!("{kind} for")];
+    let said = [
+        format!("raises {kind}"),
+        format!("raise {kind}"),
+        format!("{kind}:"),
+        format!("{kind} if"),
+        format!("{kind} when"),
+        format!("{kind} for"),
+    ];
     let doc = doc.to_lowercase();
     said.iter().any(|s| doc.contains(&s.to_lowercase()))
 }

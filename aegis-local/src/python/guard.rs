@@ -116,7 +116,12 @@ impl Writer<'_> {
     }
 
     /// The lookup with a default.
-    fn rewritten(&self, meaning: &Meaning, value: &str, kind: super::value::Kind) -> Vec<Candidate> {
+    fn rewritten(
+        &self,
+        meaning: &Meaning,
+        value: &str,
+        kind: super::value::Kind,
+    ) -> Vec<Candidate> {
         let mut all = Vec::new();
         for rewrite in &self.fault.rewrites {
             let Rewrite::Around { range, before, after, fits } = rewrite else { continue };
@@ -152,8 +157,13 @@ impl Writer<'_> {
         changes.extend(wrap(self.module, self.fault, &good, &value, changes.is_empty()));
         for twin in self.others {
             let apart = twin.site.expr.range().intersect(self.fault.site.expr.range()).is_none();
-            let same = twin.bad == self.fault.bad && twin.place.stmt.range() == self.fault.place.stmt.range();
-            if same && apart && self.fault.binding.is_none() && self.fault.trouble != Trouble::Nothing {
+            let same = twin.bad == self.fault.bad
+                && twin.place.stmt.range() == self.fault.place.stmt.range();
+            if same
+                && apart
+                && self.fault.binding.is_none()
+                && self.fault.trouble != Trouble::Nothing
+            {
                 changes.extend(wrap(self.module, twin, &twin.good, &value, true));
             }
         }
@@ -401,13 +411,7 @@ impl Holds for AnyNodeRef<'_> {
 }
 
 /// The conditional expression around a site, with parentheses where the surroundings need them.
-fn wrap(
-    module: &Module,
-    fault: &Fault<'_>,
-    good: &str,
-    value: &str,
-    whole: bool,
-) -> Vec<Change> {
+fn wrap(module: &Module, fault: &Fault<'_>, good: &str, value: &str, whole: bool) -> Vec<Change> {
     let range = fault.site.expr.range();
     let (mut open, mut close) = ("", "");
     if needs_parentheses(module, fault) {

@@ -179,9 +179,12 @@ impl Reader<'_> {
 
     /// A zero in the number type that the place wants.
     fn fitted(&self, text: &str, kind: Kind) -> (String, Kind) {
-        let wanted = if self.result.kind == Kind::Unknown { self.fault.kind } else { self.result.kind };
+        let wanted =
+            if self.result.kind == Kind::Unknown { self.fault.kind } else { self.result.kind };
         match (text, kind, wanted) {
-            (_, Kind::Int, Kind::Float) if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') => {
+            (_, Kind::Int, Kind::Float)
+                if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') =>
+            {
                 (format!("{text}.0"), Kind::Float)
             }
             ("0.0", Kind::Float, Kind::Int) => ("0".to_owned(), Kind::Int),
@@ -232,8 +235,15 @@ impl Reader<'_> {
         );
         match &guard.answer {
             Answer::Raise(text) => {
-                if (same_subject || same_callee) && self.resolves(text.trim_start_matches("raise ")) {
-                    self.push(Act::Raise(text.clone()), Scope::Result, Origin::Sibling, why, rank * 0.95);
+                if (same_subject || same_callee) && self.resolves(text.trim_start_matches("raise "))
+                {
+                    self.push(
+                        Act::Raise(text.clone()),
+                        Scope::Result,
+                        Origin::Sibling,
+                        why,
+                        rank * 0.95,
+                    );
                 }
             }
             Answer::Give(text, kind) => {
@@ -288,7 +298,10 @@ impl Reader<'_> {
             let name = words(constant.name);
             let default = name.iter().any(|w| {
                 is_default_word(w)
-                    || matches!(w.as_str(), "no" | "empty" | "none" | "guest" | "nobody" | "placeholder")
+                    || matches!(
+                        w.as_str(),
+                        "no" | "empty" | "none" | "guest" | "nobody" | "placeholder"
+                    )
             });
             let shared = name.iter().any(|w| about.contains(w));
             let comment_says = !constant.comment.is_empty()
@@ -301,7 +314,14 @@ impl Reader<'_> {
                 continue;
             }
             let (rank, why) = if comment_says {
-                (0.84, format!("the comment at `{}` says: “{}”", constant.name, shorten(&constant.comment)))
+                (
+                    0.84,
+                    format!(
+                        "the comment at `{}` says: “{}”",
+                        constant.name,
+                        shorten(&constant.comment)
+                    ),
+                )
             } else {
                 (0.75, format!("`{}` is the default that stands beside it", constant.name))
             };
@@ -316,7 +336,8 @@ impl Reader<'_> {
         }
         for p in function.def.parameters.iter_non_variadic_params() {
             let name = p.parameter.name.as_str();
-            let kind = p.parameter.annotation.as_deref().map_or(Kind::Unknown, |a| Annotation::of(a).kind);
+            let kind =
+                p.parameter.annotation.as_deref().map_or(Kind::Unknown, |a| Annotation::of(a).kind);
             if matches!(name, "default" | "fallback") && kind.fits(self.fault.kind) {
                 let scope = if self.whole { Scope::Either } else { Scope::Value };
                 let why = format!("the caller hands in `{name}` for this case");
@@ -339,8 +360,12 @@ impl Reader<'_> {
             let act = Act::Give("None".to_owned(), Kind::NoneType);
             self.push(act, scope, Origin::Annotation, why, weight + 0.06);
         }
-        if let Some(empty) = self.result.kind.empty().filter(|_| self.result.kind != Kind::NoneType) {
-            let why = format!("the annotation of `{name}` asks for {:?}, and {empty} is its empty value", self.result.kind);
+        if let Some(empty) = self.result.kind.empty().filter(|_| self.result.kind != Kind::NoneType)
+        {
+            let why = format!(
+                "the annotation of `{name}` asks for {:?}, and {empty} is its empty value",
+                self.result.kind
+            );
             let numeric = self.scales && is_zero(empty);
             let scope = if self.whole || numeric { Scope::Either } else { Scope::Result };
             // The empty container for a crash deep inside drops the rest: less likely.
@@ -393,8 +418,25 @@ fn is_scalar(constant: &Constant<'_>) -> bool {
 fn promises_absence(text: &str) -> bool {
     let said = words(text);
     const LACK: [&str; 19] = [
-        "no", "not", "none", "never", "without", "unknown", "missing", "empty", "nothing", "nobody",
-        "other", "else", "default", "unlisted", "absent", "guest", "anonymous", "rest", "fallback",
+        "no",
+        "not",
+        "none",
+        "never",
+        "without",
+        "unknown",
+        "missing",
+        "empty",
+        "nothing",
+        "nobody",
+        "other",
+        "else",
+        "default",
+        "unlisted",
+        "absent",
+        "guest",
+        "anonymous",
+        "rest",
+        "fallback",
     ];
     said.iter().any(|w| LACK.contains(&w.as_str()))
 }
@@ -412,7 +454,9 @@ fn is_whole(fault: &Fault<'_>) -> bool {
 fn is_scaled(fault: &Fault<'_>) -> bool {
     fault.place.stmt.is_return_stmt()
         && fault.site.parents.iter().all(|parent| match parent {
-            AnyNodeRef::StmtReturn(_) | AnyNodeRef::Arguments(_) | AnyNodeRef::ExprUnaryOp(_) => true,
+            AnyNodeRef::StmtReturn(_) | AnyNodeRef::Arguments(_) | AnyNodeRef::ExprUnaryOp(_) => {
+                true
+            }
             AnyNodeRef::ExprCall(call) => match &*call.func {
                 Expr::Name(n) => matches!(n.id.as_str(), "round" | "float" | "int" | "abs"),
                 _ => false,

@@ -154,11 +154,9 @@ impl<'a> Reader<'a, '_> {
             Expr::Name(name) => self.module.constant_named(&name.id).is_some(),
             Expr::List(list) => list.elts.iter().all(Expr::is_literal_expr),
             Expr::Tuple(tuple) => tuple.elts.iter().all(Expr::is_literal_expr),
-            Expr::Dict(dict) => {
-                dict.items.iter().all(|i| {
-                    i.key.as_ref().is_some_and(Expr::is_literal_expr) && i.value.is_literal_expr()
-                })
-            }
+            Expr::Dict(dict) => dict.items.iter().all(|i| {
+                i.key.as_ref().is_some_and(Expr::is_literal_expr) && i.value.is_literal_expr()
+            }),
             Expr::UnaryOp(u) => u.op == UnaryOp::USub && u.operand.is_literal_expr(),
             Expr::Call(call) => {
                 call.arguments.is_empty()
@@ -219,9 +217,10 @@ impl<'a> Reader<'a, '_> {
             }
             for site in sites(stmt) {
                 if let Some(member) = member_of(self.module, site.expr, text) {
-                    let direct = stmt.as_return_stmt().and_then(|r| r.value.as_deref()).is_some_and(
-                        |value| chain_root(value, self.module) == Some(text),
-                    );
+                    let direct = stmt
+                        .as_return_stmt()
+                        .and_then(|r| r.value.as_deref())
+                        .is_some_and(|value| chain_root(value, self.module) == Some(text));
                     return (Some(member), direct);
                 }
             }
@@ -259,8 +258,7 @@ fn test(expr: &Expr) -> Option<(&Expr, Trouble, bool)> {
 
 fn length_of(expr: &Expr) -> Option<&Expr> {
     let call = expr.as_call_expr()?;
-    (is_name(&call.func, "len") && call.arguments.args.len() == 1)
-        .then(|| &call.arguments.args[0])
+    (is_name(&call.func, "len") && call.arguments.args.len() == 1).then(|| &call.arguments.args[0])
 }
 
 fn is_zero(expr: &Expr) -> bool {

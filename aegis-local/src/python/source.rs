@@ -167,9 +167,7 @@ impl Module {
             Stmt::Assign(assign) => {
                 assign.targets.iter().any(|t| t.as_name_expr().is_some_and(|n| n.id == *name))
             }
-            Stmt::AnnAssign(assign) => {
-                assign.target.as_name_expr().is_some_and(|n| n.id == *name)
-            }
+            Stmt::AnnAssign(assign) => assign.target.as_name_expr().is_some_and(|n| n.id == *name),
             _ => false,
         })
     }
@@ -395,4 +393,3 @@ pub(super) fn is_pure(expr: &Expr) -> bool {
         _ => expr.is_literal_expr(),
     }
 }
-

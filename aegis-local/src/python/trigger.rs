@@ -56,14 +56,14 @@ fn path(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or(target)
 }
 
-/// A path with `:id` in place of what looks like one: digits, long hexadecimals, UUIDs.
+/// A path with `{id}` in place of what looks like one: digits, long hexadecimals, UUIDs.
 fn template(path: &str) -> String {
     let part = |part: &str| {
         let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         let hex = part.len() >= 8
             && part.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
             && part.bytes().any(|b| b.is_ascii_digit());
-        if digits || hex { ":id".to_owned() } else { part.to_owned() }
+        if digits || hex { "{id}".to_owned() } else { part.to_owned() }
     };
     path.split('/').map(part).collect::<Vec<_>>().join("/")
 }
@@ -88,6 +88,6 @@ mod tests {
     fn targets_that_share_a_template_are_one_route() {
         let ranked = rank(&[failed("/items/7"), failed("/items/8"), failed("/items/8")]);
         assert_eq!(ranked[0].target, "/items/8");
-        assert!(ranked.iter().all(|t| t.route == "GET /items/:id"), "{ranked:?}");
+        assert!(ranked.iter().all(|t| t.route == "GET /items/{id}"), "{ranked:?}");
     }
 }

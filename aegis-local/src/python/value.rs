@@ -86,10 +86,8 @@ impl Annotation {
                 Self { kind: Kind::of_name(&name.id), optional: matches!(&*name.id, "Any") }
             }
             Expr::Attribute(a) => Self { kind: Kind::of_name(a.attr.as_str()), optional: false },
-            Expr::StringLiteral(s) => {
-                ruff_python_parser::parse_expression(s.value.to_str())
-                    .map_or(Self::UNKNOWN, |parsed| Self::of(parsed.expr()))
-            }
+            Expr::StringLiteral(s) => ruff_python_parser::parse_expression(s.value.to_str())
+                .map_or(Self::UNKNOWN, |parsed| Self::of(parsed.expr())),
             Expr::BinOp(b) if b.op == Operator::BitOr => {
                 Self::either(Self::of(&b.left), Self::of(&b.right))
             }
@@ -101,15 +99,10 @@ impl Annotation {
                 };
                 match (outer, &*s.slice) {
                     ("Optional", inner) => Self { optional: true, ..Self::of(inner) },
-                    ("Union", Expr::Tuple(t)) => t
-                        .elts
-                        .iter()
-                        .map(Self::of)
-                        .reduce(Self::either)
-                        .unwrap_or(Self::UNKNOWN),
-                    ("Annotated", Expr::Tuple(t)) => {
-                        t.elts.first().map_or(Self::UNKNOWN, Self::of)
+                    ("Union", Expr::Tuple(t)) => {
+                        t.elts.iter().map(Self::of).reduce(Self::either).unwrap_or(Self::UNKNOWN)
                     }
+                    ("Annotated", Expr::Tuple(t)) => t.elts.first().map_or(Self::UNKNOWN, Self::of),
                     _ => Self { kind: Kind::of_name(outer), optional: false },
                 }
             }
@@ -189,14 +182,14 @@ pub(super) fn kind_of(expr: &Expr, module: &Module) -> Kind {
                 "len" => Kind::Int,
                 "sorted" => Kind::List,
                 "repr" => Kind::Str,
-                known @ ("int" | "float" | "bool" | "str" | "bytes" | "list" | "tuple"
-                | "dict" | "set" | "frozenset") => Kind::of_name(known),
+                known @ ("int" | "float" | "bool" | "str" | "bytes" | "list" | "tuple" | "dict"
+                | "set" | "frozenset") => Kind::of_name(known),
                 _ => Kind::Unknown,
             },
             Expr::Attribute(a) => match a.attr.as_str() {
                 "split" | "rsplit" | "splitlines" => Kind::List,
-                "strip" | "lower" | "upper" | "title" | "format" | "join" | "lstrip"
-                | "rstrip" | "capitalize" | "casefold" | "removeprefix" | "isoformat" => Kind::Str,
+                "strip" | "lower" | "upper" | "title" | "format" | "join" | "lstrip" | "rstrip"
+                | "capitalize" | "casefold" | "removeprefix" | "isoformat" => Kind::Str,
                 _ => Kind::Unknown,
             },
             _ => Kind::Unknown,

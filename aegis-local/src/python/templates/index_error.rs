@@ -33,7 +33,11 @@ pub(super) fn faults<'a>(scene: &Scene<'a>, place: &Place<'a>, all: &mut Vec<Fau
                 let mut fault = on_empty(scene, place, whole, sequence);
                 fault.weight = weight;
                 if matches!(&*call.func, Expr::Name(n) if matches!(n.id.as_str(), "max" | "min"))
-                    && !call.arguments.keywords.iter().any(|k| k.arg.as_ref().is_some_and(|a| a.as_str() == "default"))
+                    && !call
+                        .arguments
+                        .keywords
+                        .iter()
+                        .any(|k| k.arg.as_ref().is_some_and(|a| a.as_str() == "default"))
                 {
                     let end = call.arguments.range().end() - ruff_text_size::TextSize::new(1);
                     let bare = matches!(call.arguments.args.first(), Some(Expr::Generator(g)) if !g.parenthesized);
@@ -66,9 +70,7 @@ pub(super) fn faults<'a>(scene: &Scene<'a>, place: &Place<'a>, all: &mut Vec<Fau
 fn emptied<'a>(scene: &Scene<'_>, call: &'a ruff_python_ast::ExprCall) -> Option<&'a Expr> {
     let first = call.arguments.args.first();
     match (&*call.func, scene.kind) {
-        (Expr::Name(n), "ValueError") => {
-            matches!(n.id.as_str(), "max" | "min").then_some(first?)
-        }
+        (Expr::Name(n), "ValueError") => matches!(n.id.as_str(), "max" | "min").then_some(first?),
         (Expr::Attribute(a), "IndexError") => match a.attr.as_str() {
             "pop" | "popleft" if scene.message.contains("pop") => Some(&a.value),
             "choice" if scene.message.contains("empty") => first,
@@ -86,7 +88,12 @@ fn emptied<'a>(scene: &Scene<'_>, call: &'a ruff_python_ast::ExprCall) -> Option
     }
 }
 
-fn on_empty<'a>(scene: &Scene<'a>, place: &Place<'a>, site: Site<'a>, sequence: &'a Expr) -> Fault<'a> {
+fn on_empty<'a>(
+    scene: &Scene<'a>,
+    place: &Place<'a>,
+    site: Site<'a>,
+    sequence: &'a Expr,
+) -> Fault<'a> {
     let mut fault = scene.fault(Trouble::Short, place, site, sequence);
     let (text, binding) = scene.testable(place, sequence);
     fault.bad = format!("not {text}");

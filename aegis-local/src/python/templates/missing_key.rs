@@ -52,7 +52,9 @@ fn key_fits(scene: &Scene<'_>, key: &Expr) -> Option<f64> {
             let inner = message.trim_matches(['\'', '"']);
             (message.is_empty() || inner == s.value.to_str()).then_some(1.0)
         }
-        Expr::NumberLiteral(_) => (message.is_empty() || message == scene.module.slice(key)).then_some(1.0),
+        Expr::NumberLiteral(_) => {
+            (message.is_empty() || message == scene.module.slice(key)).then_some(1.0)
+        }
         Expr::FString(_) => Some(0.9),
         _ if key.is_literal_expr() => None,
         _ => Some(0.95),
@@ -148,7 +150,8 @@ fn subscript<'a>(
     }
     if !pure {
         // The test would evaluate the call a second time.
-        let (text, binding) = scene.testable(place, if is_pure(&s.value) { &s.slice } else { &s.value });
+        let (text, binding) =
+            scene.testable(place, if is_pure(&s.value) { &s.slice } else { &s.value });
         if is_pure(&s.value) {
             fault.bad = format!("{text} not in {table}");
             fault.good = format!("{text} in {table}");
@@ -211,7 +214,9 @@ fn counted<'a>(
         range: assign.range(),
         text: format!("{table}[{key}] = {table}.get({key}, {start}) {operator} {added}"),
         title: format!("Count from {start} when {key} is not in {table}"),
-        why: format!("A key that {table} does not hold yet counts as {start} before `{operator}=`."),
+        why: format!(
+            "A key that {table} does not hold yet counts as {start} before `{operator}=`."
+        ),
         claimed: 0.86,
     });
     is_pure(&s.value).then_some(fault)
@@ -239,7 +244,9 @@ fn grouped<'a>(
         range: s.range(),
         text: format!("{table}.setdefault({key}, {start})"),
         title: format!("Start {table} with {start} when {key} is not in it"),
-        why: format!("The first entry under a key starts from {start}, as the later ones add to it."),
+        why: format!(
+            "The first entry under a key starts from {start}, as the later ones add to it."
+        ),
         claimed: 0.86,
     })
 }

@@ -106,7 +106,13 @@ impl<'a> Scene<'a> {
     }
 
     /// A fault at `site`, with nothing said yet about its test.
-    fn fault(&self, trouble: Trouble, place: &Place<'a>, site: Site<'a>, tested: &Expr) -> Fault<'a> {
+    fn fault(
+        &self,
+        trouble: Trouble,
+        place: &Place<'a>,
+        site: Site<'a>,
+        tested: &Expr,
+    ) -> Fault<'a> {
         let kind = self.kind_at(place, &site);
         Fault {
             trouble,
@@ -236,8 +242,7 @@ fn operand(text: &str, expr: &Expr) -> String {
 /// The argument of `len(x)`.
 fn length_of(expr: &Expr) -> Option<&Expr> {
     let call = expr.as_call_expr()?;
-    (is_name(&call.func, "len") && call.arguments.args.len() == 1)
-        .then(|| &call.arguments.args[0])
+    (is_name(&call.func, "len") && call.arguments.args.len() == 1).then(|| &call.arguments.args[0])
 }
 
 fn is_identifier(text: &str) -> bool {

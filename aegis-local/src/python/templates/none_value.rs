@@ -59,9 +59,11 @@ fn read(message: &str) -> Option<Use<'_>> {
     {
         return Some(Use::Operate { op: "+", left: false, right: true });
     }
-    (message.contains("not 'NoneType'") || message.contains("passed to NoneType.__format__")
-        || message.contains("NoneType found") || message.contains("not NoneType"))
-        .then_some(Use::Convert)
+    (message.contains("not 'NoneType'")
+        || message.contains("passed to NoneType.__format__")
+        || message.contains("NoneType found")
+        || message.contains("not NoneType"))
+    .then_some(Use::Convert)
 }
 
 pub(super) fn faults<'a>(scene: &Scene<'a>, place: &Place<'a>, all: &mut Vec<Fault<'a>>) {
@@ -82,7 +84,9 @@ fn bases<'a>(used: &Use<'_>, site: &Site<'a>, place: &Place<'a>) -> Vec<&'a Expr
         (Use::Attribute(name), Expr::Attribute(a)) if a.attr.as_str() == *name => vec![&*a.value],
         (Use::Subscript, Expr::Subscript(s)) => vec![&*s.value],
         (Use::Call, Expr::Call(c)) => vec![&*c.func],
-        (Use::Length, Expr::Call(c)) if is_name(&c.func, "len") => c.arguments.args.iter().collect(),
+        (Use::Length, Expr::Call(c)) if is_name(&c.func, "len") => {
+            c.arguments.args.iter().collect()
+        }
         (Use::Operate { op, left, right }, Expr::BinOp(b)) if b.op.as_str() == *op => {
             let sides = [(left, &*b.left), (right, &*b.right)];
             sides.into_iter().filter(|(is, _)| **is).map(|(_, e)| e).collect()
@@ -96,7 +100,9 @@ fn bases<'a>(used: &Use<'_>, site: &Site<'a>, place: &Place<'a>) -> Vec<&'a Expr
         (Use::Membership, Expr::Compare(c)) if matches!(c.ops[0], CmpOp::In | CmpOp::NotIn) => {
             vec![&c.comparators[0]]
         }
-        (Use::Convert, Expr::Call(c)) => c.arguments.args.iter().filter(|a| !a.is_literal_expr()).collect(),
+        (Use::Convert, Expr::Call(c)) => {
+            c.arguments.args.iter().filter(|a| !a.is_literal_expr()).collect()
+        }
         (Use::Operate { op, right: true, .. }, e)
             if matches!(place.stmt, Stmt::AugAssign(a)
                 if a.value.range() == e.range() && op.trim_end_matches('=') == a.op.as_str()) =>
@@ -104,8 +110,7 @@ fn bases<'a>(used: &Use<'_>, site: &Site<'a>, place: &Place<'a>) -> Vec<&'a Expr
             vec![e]
         }
         (Use::Iterate, e) if is_iterated(site, place) => vec![e],
-        (Use::Convert, e)
-            if matches!(site.parents.last(), Some(AnyNodeRef::InterpolatedElement(i)) if i.format_spec.is_some()) =>
+        (Use::Convert, e) if matches!(site.parents.last(), Some(AnyNodeRef::InterpolatedElement(i)) if i.format_spec.is_some()) =>
         {
             vec![e]
         }
@@ -120,11 +125,14 @@ fn is_iterated(site: &Site<'_>, place: &Place<'_>) -> bool {
         Some(AnyNodeRef::Comprehension(c)) => c.iter.range() == range,
         Some(AnyNodeRef::ExprStarred(_) | AnyNodeRef::ExprYieldFrom(_)) => true,
         Some(AnyNodeRef::StmtAssign(a)) => {
-            a.value.range() == range && a.targets.iter().any(|t| t.is_tuple_expr() || t.is_list_expr())
+            a.value.range() == range
+                && a.targets.iter().any(|t| t.is_tuple_expr() || t.is_list_expr())
         }
         Some(AnyNodeRef::Arguments(_)) => match site.parents.iter().rev().nth(1) {
-            Some(AnyNodeRef::ExprCall(c)) => super::argument_kind(c) == Kind::List
-                || matches!(&*c.func, Expr::Attribute(a) if matches!(a.attr.as_str(), "extend" | "update" | "union" | "fromkeys")),
+            Some(AnyNodeRef::ExprCall(c)) => {
+                super::argument_kind(c) == Kind::List
+                    || matches!(&*c.func, Expr::Attribute(a) if matches!(a.attr.as_str(), "extend" | "update" | "union" | "fromkeys"))
+            }
             _ => false,
         },
         _ => {
@@ -186,7 +194,11 @@ fn likelihood(scene: &Scene<'_>, place: &Place<'_>, base: &Expr) -> f64 {
             }
             let Some(function) = place.function() else { return 0.9 };
             if let Some(value) = function.assigned_before(name, place.stmt.start()) {
-                return likelihood(scene, place, value).min(if is_name(value, name) { 0.9 } else { 1.0 });
+                return likelihood(scene, place, value).min(if is_name(value, name) {
+                    0.9
+                } else {
+                    1.0
+                });
             }
             match function.parameter(name) {
                 Some((_, true)) => 1.0,
@@ -230,13 +242,44 @@ fn call_likelihood(scene: &Scene<'_>, call: &ExprCall) -> f64 {
     if method && name == "get" {
         return if arguments <= 1 { 1.0 } else { 0.5 };
     }
-    if matches!(name, "match" | "search" | "fullmatch" | "getenv" | "find_one" | "first" | "one_or_none" | "scalar_one_or_none" | "fetchone") {
+    if matches!(
+        name,
+        "match"
+            | "search"
+            | "fullmatch"
+            | "getenv"
+            | "find_one"
+            | "first"
+            | "one_or_none"
+            | "scalar_one_or_none"
+            | "fetchone"
+    ) {
         return 1.0;
     }
     if matches!(
         name,
-        "str" | "int" | "float" | "list" | "dict" | "set" | "tuple" | "len" | "sum" | "sorted" | "round" | "repr" | "format"
-            | "strip" | "lower" | "upper" | "split" | "join" | "replace" | "items" | "keys" | "values"
+        "str"
+            | "int"
+            | "float"
+            | "list"
+            | "dict"
+            | "set"
+            | "tuple"
+            | "len"
+            | "sum"
+            | "sorted"
+            | "round"
+            | "repr"
+            | "format"
+            | "strip"
+            | "lower"
+            | "upper"
+            | "split"
+            | "join"
+            | "replace"
+            | "items"
+            | "keys"
+            | "values"
     ) {
         return 0.0;
     }
@@ -259,13 +302,16 @@ fn call_likelihood(scene: &Scene<'_>, call: &ExprCall) -> f64 {
 
 /// Whether a class of the package declares the attribute as optional.
 fn attribute_likelihood(scene: &Scene<'_>, attribute: &str) -> f64 {
-    let declared = std::iter::once(scene.module).chain(scene.peers).flat_map(Module::body).find_map(|stmt| {
-        let class = stmt.as_class_def_stmt()?;
-        class.body.iter().find_map(|inner| match inner {
-            Stmt::AnnAssign(a) if is_name(&a.target, attribute) => Some(Annotation::of(&a.annotation)),
-            _ => None,
-        })
-    });
+    let declared =
+        std::iter::once(scene.module).chain(scene.peers).flat_map(Module::body).find_map(|stmt| {
+            let class = stmt.as_class_def_stmt()?;
+            class.body.iter().find_map(|inner| match inner {
+                Stmt::AnnAssign(a) if is_name(&a.target, attribute) => {
+                    Some(Annotation::of(&a.annotation))
+                }
+                _ => None,
+            })
+        });
     match declared {
         Some(a) if a.optional => 1.0,
         Some(_) => 0.75,

@@ -28,7 +28,9 @@ pub(super) fn faults<'a>(scene: &Scene<'a>, place: &Place<'a>, all: &mut Vec<Fau
     if let Stmt::AugAssign(assign) = place.stmt {
         if divides(assign.op) {
             let sites = place.sites();
-            if let Some(site) = sites.into_iter().find(|s| ExprRef::from(s.expr) == ExprRef::from(&*assign.value)) {
+            if let Some(site) =
+                sites.into_iter().find(|s| ExprRef::from(s.expr) == ExprRef::from(&*assign.value))
+            {
                 if let Some(mut found) = fault(scene, place, site, &assign.value, 1.0) {
                     // There is no expression to put a value in the place of.
                     found.kind = Kind::Other;
