@@ -360,10 +360,13 @@ fn near(text: &str) -> bool {
 /// Whether a condition speaks of one of the names.
 fn mentions(condition: &str, about: &[String]) -> bool {
     let said: Vec<String> = words(condition);
+    let plain: Vec<&str> = condition.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     about.iter().any(|name| {
-        let parts: Vec<String> =
-            words(name).into_iter().filter(|w| w.len() > 2).map(|w| stem(&w)).collect();
-        parts.iter().any(|part| said.contains(part))
+        // A short name counts where it is written out, and not where it may be an article.
+        if name.len() <= 2 && name != "a" {
+            return plain.contains(&name.as_str());
+        }
+        words(name).iter().filter(|w| w.len() > 2).any(|part| said.contains(&stem(part)))
     })
 }
 

@@ -129,7 +129,12 @@ impl Writer<'_> {
             let Some(value) = self.quoted(value).filter(|_| fits) else { continue };
             let changes = vec![Change::new(*range, format!("{before}{value}{after}"))];
             let title = format!("Use {value} when {}", self.fault.says);
-            all.push(self.candidate(changes, title, &format!("{value} counts"), meaning, 1.0));
+            // What is chained onto the lookup would still change a value that is the whole result.
+            let inner = self.fault.site.expr.range() != *range
+                && self.fault.site.expr.range().contains_range(*range)
+                && !range.is_empty();
+            let factor = if inner && meaning.scope == Scope::Either { 0.88 } else { 1.0 };
+            all.push(self.candidate(changes, title, &format!("{value} counts"), meaning, factor));
         }
         all
     }
@@ -298,14 +303,14 @@ impl Writer<'_> {
         let range = self.fault.site.expr.range();
         parents.iter().all(|parent| match parent {
             AnyNodeRef::ExprLambda(_)
-            | AnyNodeRef::Comprehension(_)
             | AnyNodeRef::ElifElseClause(_)
             | AnyNodeRef::ExceptHandlerExceptHandler(_)
-            | AnyNodeRef::MatchCase(_)
-            | AnyNodeRef::ExprListComp(_)
-            | AnyNodeRef::ExprSetComp(_)
-            | AnyNodeRef::ExprDictComp(_)
-            | AnyNodeRef::ExprGenerator(_) => false,
+            | AnyNodeRef::MatchCase(_) => false,
+            // What a comprehension first goes through is evaluated once, outside it.
+            AnyNodeRef::ExprListComp(c) => c.generators[0].iter.range().contains_range(range),
+            AnyNodeRef::ExprSetComp(c) => c.generators[0].iter.range().contains_range(range),
+            AnyNodeRef::ExprDictComp(c) => c.generators[0].iter.range().contains_range(range),
+            AnyNodeRef::ExprGenerator(c) => c.generators[0].iter.range().contains_range(range),
             AnyNodeRef::ExprBoolOp(b) => b.values[0].range().contains_range(range),
             AnyNodeRef::ExprIf(i) => i.test.range().contains_range(range),
             AnyNodeRef::StmtAssert(a) => a.test.range().contains_range(range),

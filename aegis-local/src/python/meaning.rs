@@ -369,7 +369,11 @@ impl Reader<'_> {
             let numeric = self.scales && is_zero(empty);
             let scope = if self.whole || numeric { Scope::Either } else { Scope::Result };
             // The empty container for a crash deep inside drops the rest: less likely.
-            let deep = if scope == Scope::Either { 1.0 } else { 0.85 };
+            let deep = match (scope, is_part_of_display(self.fault)) {
+                (Scope::Either, _) => 1.0,
+                (_, true) => 0.65,
+                (_, false) => 0.85,
+            };
             let act = Act::Give(empty.to_owned(), self.result.kind);
             self.push(act, scope, Origin::Annotation, why, weight * deep);
         }
@@ -467,6 +471,16 @@ fn is_scaled(fault: &Fault<'_>) -> bool {
             }
             _ => false,
         })
+}
+
+/// Whether the failing expression is one entry of a larger result.
+fn is_part_of_display(fault: &Fault<'_>) -> bool {
+    fault.site.parents.iter().any(|parent| {
+        matches!(
+            parent,
+            AnyNodeRef::ExprDict(_) | AnyNodeRef::ExprList(_) | AnyNodeRef::ExprTuple(_)
+        )
+    })
 }
 
 /// A quotation of bounded length.

@@ -3,7 +3,7 @@
 use ruff_python_ast::{AnyNodeRef, CmpOp, Expr, ExprCall, Stmt};
 use ruff_text_size::Ranged;
 
-use super::super::fault::{Fault, Trouble};
+use super::super::fault::{Fault, Rewrite, Trouble};
 use super::super::source::{Module, Place, Site, is_name, is_pure};
 use super::super::value::{Annotation, Kind};
 use super::Scene;
@@ -181,7 +181,40 @@ fn fault<'a>(
     if matches!(used, Use::Iterate) {
         fault.kind = Kind::List;
     }
+    if let Use::Operate { op, .. } = used {
+        fault.rewrites.extend(neutral(scene, base, op));
+    }
     fault
+}
+
+/// `None` adds nothing: the neutral value of the other operand's type in its place.
+fn neutral(scene: &Scene<'_>, base: &Expr, op: &str) -> Option<Rewrite> {
+    if !is_pure(base) || !matches!(op.trim_end_matches('='), "+" | "-") {
+        return None;
+    }
+    let has = |kind: &str| {
+        let quoted = [format!("'{kind}'"), format!("concatenate {kind}")];
+        quoted.iter().any(|q| scene.message.contains(q.as_str()))
+    };
+    let value = match () {
+        () if has("str") => "\"\"",
+        () if has("list") => "[]",
+        () if has("tuple") => "()",
+        () if has("float") => "0.0",
+        () if has("int") || has("Decimal") || has("decimal.Decimal") => "0",
+        () => return None,
+    };
+    let text = scene.module.slice(base);
+    let open = scene.module.text.get(..base.start().to_usize()).is_some_and(|t| t.ends_with('('));
+    let shut = scene.module.text.get(base.end().to_usize()..).is_some_and(|t| t.starts_with(')'));
+    let choice = format!("{text} if {text} is not None else {value}");
+    Some(Rewrite::Fixed {
+        range: base.range(),
+        text: if open && shut { choice } else { format!("({choice})") },
+        title: format!("Count {text} as {value} when it is None"),
+        why: format!("None adds nothing: {value} leaves the other operand as it is."),
+        claimed: 0.58,
+    })
 }
 
 /// How likely it is that an expression is `None`; 0 where it can't be.
@@ -207,6 +240,7 @@ fn likelihood(scene: &Scene<'_>, place: &Place<'_>, base: &Expr) -> f64 {
                     if known.optional { 1.0 } else { 0.8 }
                 }
                 Some((None, false)) => 0.92,
+                None if is_loop_target(place, name) => 0.8,
                 None => 0.9,
             }
         }
@@ -219,6 +253,13 @@ fn likelihood(scene: &Scene<'_>, place: &Place<'_>, base: &Expr) -> f64 {
         // Literals, displays, comprehensions and arithmetic are something.
         _ => 0.0,
     }
+}
+
+fn is_loop_target(place: &Place<'_>, name: &str) -> bool {
+    place
+        .within_function()
+        .iter()
+        .any(|stmt| stmt.as_for_stmt().is_some_and(|f| super::names_in(&f.target).contains(&name)))
 }
 
 fn imported(module: &Module, name: &str) -> bool {
