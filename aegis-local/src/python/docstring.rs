@@ -66,6 +66,11 @@ static MARKER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// What leads from a condition to its value.
+static CONSEQUENCE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)\b(returns?|returned|results?|then|gives?|yields?|answers?|it is|this is|means?)\b")
+});
+
 static FALLBACK: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)(\bor|\botherwise|\belse|defaults? to|falls? back (?:to|on)|fallback:?)(?:\s+\w+){0,2}[\s,:]*$",
@@ -146,16 +151,18 @@ fn read_sentence(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise>
         .filter_map(|c| c.get(0))
         .map(|m| (m.start(), m.start() + phrase_of(m.as_str()).len()))
         .collect();
-    for (at, captures) in values.iter().enumerate() {
+    // Values up to here belong to the condition of one that was read.
+    let (mut from, mut consumed) = (0, 0);
+    for (captures, &(start, end)) in values.iter().zip(&ranges) {
+        if start < consumed {
+            continue;
+        }
         let Some(value) = read_value(captures, reading) else { continue };
-        let (start, end) = ranges[at];
-        // A value's clause ends where the next value's begins, and the other way round.
-        let before = &sentence[at.checked_sub(1).map_or(0, |prev| ranges[prev].1)..start];
-        let after = &sentence[end..ranges.get(at + 1).map_or(sentence.len(), |next| next.0)];
-        let Some((score, part)) = weigh(before, after, captures.name("number").is_some(), reading)
-        else {
+        let Some(weight) = weigh(&sentence[from..start], &sentence[end..], reading) else {
             continue;
         };
+        (from, consumed) = (end, end + weight.condition);
+        let Weight { score, part, .. } = weight;
         let quality = if value.resolved { 0.95 } else { 1.0 };
         let promise = Promise {
             text: value.text,
@@ -312,42 +319,51 @@ pub(super) fn quote(text: &str) -> Option<String> {
 }
 
 /// How well the words around a value say that it is meant for the case at hand.
-fn weigh(before: &str, after: &str, number: bool, reading: &Reading<'_>) -> Option<(f64, bool)> {
+struct Weight {
+    score: f64,
+    /// Whether the value is a part of the result.
+    part: bool,
+    /// Bytes behind the value that its condition takes.
+    condition: usize,
+}
+
+fn weigh(before: &str, after: &str, reading: &Reading<'_>) -> Option<Weight> {
     let part = PART.is_match(before);
     let credit = |condition: &str| {
         let lack = if LACK.is_match(condition) { 0.25 } else { 0.0 };
         let about = if mentions(condition, reading.about) { 0.25 } else { 0.0 };
         lack + about
     };
+    let weak = |marker: &str| matches!(marker.to_lowercase().as_str(), "for" | "of" | "while");
     // "0.0 when there are none"
     if let Some(marker) = MARKER.find(after).filter(|m| near(&after[..m.start()])) {
-        let condition = &after[marker.start()..];
-        let weak = matches!(marker.as_str().to_lowercase().as_str(), "for" | "of" | "while");
+        let rest = &after[marker.start()..];
+        let condition = rest.split(", ").next().unwrap_or(rest);
         let gained = credit(condition);
-        if gained > 0.0 && (!weak || LACK.is_match(condition)) {
-            return Some((0.5 + gained, part));
+        if gained > 0.0 && (!weak(marker.as_str()) || LACK.is_match(condition)) {
+            let condition = marker.start() + condition.len();
+            return Some(Weight { score: 0.5 + gained, part, condition });
         }
         return None;
     }
+    let weight = |score| Some(Weight { score, part, condition: 0 });
     // "if there are none, 0.0"
     if let Some(marker) = MARKER.find(before) {
         let condition = &before[marker.start()..];
-        let weak = matches!(marker.as_str().to_lowercase().as_str(), "for" | "of" | "while");
         let gained = credit(condition);
-        if gained > 0.0 && (!weak || LACK.is_match(condition)) {
-            return Some((0.45 + gained, part));
+        let ends = condition.contains(',') || CONSEQUENCE.is_match(condition);
+        if ends && gained > 0.0 && (!weak(marker.as_str()) || LACK.is_match(condition)) {
+            return weight(0.45 + gained);
         }
     }
     // "or an empty list", "defaults to 0"
     if FALLBACK.is_match(before) || after.trim_start().starts_with("by default") {
-        return Some((0.7 + 0.5 * credit(before), part));
+        return weight(0.7 + 0.5 * credit(before));
     }
     // "an empty cart costs 0", "guests are called 'guest'"
     if LACK.is_match(before) && !before.trim().is_empty() {
-        return Some((if part { 0.85 } else { 0.55 + 0.6 * credit(before) }, part));
+        return weight(if part { 0.85 } else { 0.55 + 0.6 * credit(before) });
     }
-    // A bare number somewhere in a sentence promises nothing.
-    let _ = number;
     None
 }
 

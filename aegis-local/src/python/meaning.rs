@@ -136,7 +136,8 @@ impl Reader<'_> {
                 }
                 let kind = kind_of_text(&promise.text, self.module);
                 let (text, kind) = self.fitted(&promise.text, kind);
-                let local = kind.fits(self.fault.kind);
+                let local = kind.fits(self.fault.kind)
+                    || kind == Kind::NoneType && !self.result_is_known() && self.is_stored();
                 let overall = self.result.takes(kind);
                 let scopes: &[(Scope, f64)] = if promise.resolved && local && !self.whole {
                     &[(Scope::Value, 1.0), (Scope::Result, 0.8)]
@@ -177,10 +178,27 @@ impl Reader<'_> {
         }
     }
 
+    fn result_is_known(&self) -> bool {
+        self.result.kind != Kind::Unknown
+    }
+
+    /// Whether the expression's value is kept as it is, not computed with.
+    fn is_stored(&self) -> bool {
+        matches!(
+            self.fault.site.parents.last(),
+            Some(
+                AnyNodeRef::StmtAssign(_)
+                    | AnyNodeRef::ExprDict(_)
+                    | AnyNodeRef::ExprList(_)
+                    | AnyNodeRef::ExprListComp(_)
+                    | AnyNodeRef::ExprDictComp(_)
+            )
+        )
+    }
+
     /// A zero in the number type that the place wants.
     fn fitted(&self, text: &str, kind: Kind) -> (String, Kind) {
-        let wanted =
-            if self.result.kind == Kind::Unknown { self.fault.kind } else { self.result.kind };
+        let wanted = self.result.kind;
         match (text, kind, wanted) {
             (_, Kind::Int, Kind::Float)
                 if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') =>
