@@ -6,7 +6,8 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 use super::edit::Change;
 use super::fault::{Fault, Rewrite, Trouble};
 use super::meaning::{Act, Meaning, Origin, Scope};
-use super::source::{Module, sites};
+use super::source::Module;
+use super::wrap::{fit_title, refuses_binding, wrap};
 
 /// A change with what it means.
 #[derive(Debug, Clone)]
@@ -67,12 +68,15 @@ impl Writer<'_> {
     /// `if bad: return value`, right before the statement.
     fn early(&self, meaning: &Meaning, exit: &str, value: &str) -> Option<Candidate> {
         let function = self.fault.place.function()?;
-        if !self.may_exit() || function.yields() || function.def.name.as_str() == "__init__" {
+        if !self.fault.may_exit(self.module)
+            || function.yields()
+            || function.def.name.as_str() == "__init__"
+        {
             return None;
         }
         let mut changes = vec![self.before(&format!("if {}:", self.fault.bad), exit)?];
         changes.extend(self.bound());
-        let factor = if self.depends_on_loop() { 0.6 } else { 1.0 };
+        let factor = if self.fault.depends_on_loop(self.module) { 0.6 } else { 1.0 };
         // A lookup that is the whole result reads better with its default than with a branch.
         let factor = match meaning.scope {
             Scope::Either if self.has_value_rewrite() => factor * 0.96,
@@ -98,7 +102,10 @@ impl Writer<'_> {
     fn whole_result(&self, meaning: &Meaning, value: &str) -> Option<Candidate> {
         let function = self.fault.place.function()?;
         let returned = self.fault.place.stmt.as_return_stmt()?.value.as_deref()?;
-        if self.may_exit() || !self.is_unconditional() || self.fault.binding.is_some() {
+        if self.fault.may_exit(self.module)
+            || !self.fault.is_unconditional()
+            || self.fault.binding.is_some()
+        {
             return None;
         }
         let text = self.module.slice(returned);
@@ -145,14 +152,14 @@ impl Writer<'_> {
         let mut changes = Vec::new();
         let mut good = self.fault.good.clone();
         if let Some(binding) = &self.fault.binding {
-            if self.may_exit() {
+            if self.fault.may_exit(self.module) {
                 changes.extend(self.bound());
                 let indent = self.module.indent_of(self.fault.place.stmt)?;
                 let call = self.module.slice(binding.range);
                 let line = format!("{indent}{} = {call}{}", binding.name, self.module.newline());
                 changes.push(Change::new(self.line_start(), line));
             } else {
-                if self.fault.site.parents.iter().any(|p| p.is_lambda_or_iter(binding.range)) {
+                if self.fault.site.parents.iter().any(|p| refuses_binding(p, binding.range)) {
                     return None;
                 }
                 let call = self.module.slice(binding.range);
@@ -173,10 +180,10 @@ impl Writer<'_> {
             }
         }
         let mut factor = if self.has_value_rewrite() { 0.9 } else { 0.97 };
-        if meaning.scope == Scope::Either && self.may_exit() {
+        if meaning.scope == Scope::Either && self.fault.may_exit(self.module) {
             factor = 0.9;
         }
-        if self.is_used_again() {
+        if self.fault.is_used_again(self.module) {
             factor *= 0.6;
         }
         let title = format!("Use {value} when {}", self.fault.says);
@@ -188,10 +195,10 @@ impl Writer<'_> {
         let mut all = Vec::new();
         let test = format!("if {}:", self.fault.bad);
         let says = &self.fault.says;
-        if self.may_exit() && self.fault.place.enclosing_loop().is_some() {
+        if self.fault.may_exit(self.module) && self.fault.place.enclosing_loop().is_some() {
             if let Some(change) = self.before(&test, "continue") {
                 let changes = std::iter::once(change).chain(self.bound()).collect();
-                let factor = if self.depends_on_loop() { 1.0 } else { 0.7 };
+                let factor = if self.fault.depends_on_loop(self.module) { 1.0 } else { 0.7 };
                 let title = format!("Skip the item when {says}");
                 all.push(self.candidate(changes, title, "the item is skipped", meaning, factor));
             }
@@ -205,7 +212,7 @@ impl Writer<'_> {
         let last = function.is_some_and(|f| {
             f.def.body.last().is_some_and(|s| s.range() == self.fault.place.stmt.range())
         });
-        if self.may_exit() && function.is_some_and(|f| !f.returns_value()) {
+        if self.fault.may_exit(self.module) && function.is_some_and(|f| !f.returns_value()) {
             if let Some(change) = self.before(&test, "return") {
                 let changes = std::iter::once(change).chain(self.bound()).collect();
                 let title = format!("Do nothing when {says}");
@@ -221,7 +228,7 @@ impl Writer<'_> {
         let stmt = self.fault.place.stmt;
         let text = self.module.slice(stmt);
         let plain = matches!(stmt, Stmt::Expr(_) | Stmt::AugAssign(_) | Stmt::Delete(_));
-        if !plain || !self.may_exit() || self.fault.binding.is_some() {
+        if !plain || !self.fault.may_exit(self.module) || self.fault.binding.is_some() {
             return None;
         }
         if text.contains("\"\"\"") || text.contains("'''") {
@@ -281,106 +288,8 @@ impl Writer<'_> {
         TextRange::empty(at)
     }
 
-    /// Whether a guard may stand before the statement: it is first on its line, it always evaluates
-    /// the expression, and nothing in it is bound on the way there.
-    fn may_exit(&self) -> bool {
-        let stmt = self.fault.place.stmt;
-        let header = matches!(
-            stmt,
-            Stmt::While(_) | Stmt::FunctionDef(_) | Stmt::ClassDef(_) | Stmt::Try(_)
-        );
-        let in_function = self.fault.place.function().is_some()
-            && !self.fault.place.within_function().iter().any(|s| s.is_class_def_stmt());
-        in_function
-            && !header
-            && self.module.indent_of(stmt).is_some()
-            && self.is_unconditional()
-            && !self.binds_on_the_way()
-    }
-
-    fn is_unconditional(&self) -> bool {
-        let parents = &self.fault.site.parents;
-        let range = self.fault.site.expr.range();
-        parents.iter().all(|parent| match parent {
-            AnyNodeRef::ExprLambda(_)
-            | AnyNodeRef::ElifElseClause(_)
-            | AnyNodeRef::ExceptHandlerExceptHandler(_)
-            | AnyNodeRef::MatchCase(_) => false,
-            // What a comprehension first goes through is evaluated once, outside it.
-            AnyNodeRef::ExprListComp(c) => c.generators[0].iter.range().contains_range(range),
-            AnyNodeRef::ExprSetComp(c) => c.generators[0].iter.range().contains_range(range),
-            AnyNodeRef::ExprDictComp(c) => c.generators[0].iter.range().contains_range(range),
-            AnyNodeRef::ExprGenerator(c) => c.generators[0].iter.range().contains_range(range),
-            AnyNodeRef::ExprBoolOp(b) => b.values[0].range().contains_range(range),
-            AnyNodeRef::ExprIf(i) => i.test.range().contains_range(range),
-            AnyNodeRef::StmtAssert(a) => a.test.range().contains_range(range),
-            _ => true,
-        })
-    }
-
-    fn binds_on_the_way(&self) -> bool {
-        sites(self.fault.place.stmt).iter().any(|site| match site.expr {
-            Expr::Named(named) => named
-                .target
-                .as_name_expr()
-                .is_some_and(|n| self.fault.names.iter().any(|name| *name == n.id.as_str())),
-            _ => false,
-        })
-    }
-
-    /// Whether the test changes from one turn of the loop to the next.
-    fn depends_on_loop(&self) -> bool {
-        let Some(outer) = self.fault.place.enclosing_loop() else { return false };
-        let mut bound: Vec<&str> = Vec::new();
-        if let Stmt::For(header) = outer {
-            bound.extend(super::source::names_in(&header.target));
-        }
-        let mut queue = super::source::children(outer);
-        while let Some(body) = queue.pop() {
-            for stmt in body {
-                match stmt {
-                    Stmt::Assign(a) => {
-                        bound.extend(a.targets.iter().flat_map(super::source::names_in));
-                    }
-                    Stmt::AugAssign(a) => bound.extend(super::source::names_in(&a.target)),
-                    Stmt::AnnAssign(a) => bound.extend(super::source::names_in(&a.target)),
-                    _ => {}
-                }
-                queue.extend(super::source::children(stmt));
-            }
-        }
-        let bound_call = self.fault.binding.as_ref().map(|b| self.module.slice(b.range));
-        self.fault.names.iter().any(|name| bound.contains(&name.as_str()))
-            || bound_call.is_some_and(|call| {
-                ruff_python_parser::parse_expression(call).is_ok_and(|parsed| {
-                    super::source::names_in(parsed.expr()).iter().any(|n| bound.contains(n))
-                })
-            })
-    }
-
     fn has_value_rewrite(&self) -> bool {
         self.fault.rewrites.iter().any(|r| matches!(r, Rewrite::Around { .. }))
-    }
-
-    /// Whether the same subject is used outside the guarded expression, where it would fail next.
-    fn is_used_again(&self) -> bool {
-        if self.fault.trouble != Trouble::Nothing {
-            return false;
-        }
-        let Some(function) = self.fault.place.function() else { return false };
-        let guarded = self.fault.site.expr.range();
-        let from = self.fault.place.stmt.start();
-        function.statements().iter().filter(|s| s.start() >= from).any(|stmt| {
-            sites(stmt).iter().any(|site| {
-                let base = match site.expr {
-                    Expr::Attribute(a) => &a.value,
-                    Expr::Subscript(s) => &s.value,
-                    _ => return false,
-                };
-                self.module.slice(&**base) == self.fault.subject.text
-                    && !guarded.contains_range(site.expr.range())
-            })
-        })
     }
 
     /// A value as it can stand at the place: inside an f-string with the other kind of quotes.
@@ -398,88 +307,4 @@ impl Writer<'_> {
         let inner = if outer == '"' { '\'' } else { '"' };
         (!value.contains(inner)).then(|| value.replace(outer, &inner.to_string()))
     }
-}
-
-/// Whether a binding can't stand inside this node.
-trait Holds {
-    fn is_lambda_or_iter(&self, binding: TextRange) -> bool;
-}
-
-impl Holds for AnyNodeRef<'_> {
-    fn is_lambda_or_iter(&self, binding: TextRange) -> bool {
-        match self {
-            AnyNodeRef::ExprLambda(_) | AnyNodeRef::StmtClassDef(_) => true,
-            AnyNodeRef::Comprehension(c) => c.iter.range().contains_range(binding),
-            _ => false,
-        }
-    }
-}
-
-/// The conditional expression around a site, with parentheses where the surroundings need them.
-fn wrap(module: &Module, fault: &Fault<'_>, good: &str, value: &str, whole: bool) -> Vec<Change> {
-    let range = fault.site.expr.range();
-    let (mut open, mut close) = ("", "");
-    if needs_parentheses(module, fault) {
-        (open, close) = ("(", ")");
-    }
-    let tail = format!(" if {good} else {value}{close}");
-    if whole && fault.binding.is_some() {
-        // The call moved into the test: its name stands where it was.
-        if let Some(binding) = &fault.binding {
-            let (start, end) = (range.start(), range.end());
-            let before = module.slice(TextRange::new(start, binding.range.start()));
-            let after = module.slice(TextRange::new(binding.range.end(), end));
-            let text = format!("{open}{before}{}{after}{tail}", binding.name);
-            return vec![Change::new(range, text)];
-        }
-    }
-    let mut changes = vec![Change::new(TextRange::empty(range.end()), tail)];
-    if !open.is_empty() {
-        changes.push(Change::new(TextRange::empty(range.start()), open));
-    }
-    changes
-}
-
-fn needs_parentheses(module: &Module, fault: &Fault<'_>) -> bool {
-    let range = fault.site.expr.range();
-    let before = module.text.get(..range.start().to_usize()).unwrap_or_default().trim_end();
-    let after = module.text.get(range.end().to_usize()..).unwrap_or_default().trim_start();
-    let wrapped = before.ends_with('(') && after.starts_with(')');
-    match fault.site.parents.last() {
-        Some(
-            AnyNodeRef::StmtReturn(_)
-            | AnyNodeRef::StmtAssign(_)
-            | AnyNodeRef::StmtAnnAssign(_)
-            | AnyNodeRef::StmtAugAssign(_)
-            | AnyNodeRef::StmtExpr(_)
-            | AnyNodeRef::StmtFor(_)
-            | AnyNodeRef::StmtIf(_)
-            | AnyNodeRef::Arguments(_)
-            | AnyNodeRef::Keyword(_)
-            | AnyNodeRef::ExprList(_)
-            | AnyNodeRef::ExprTuple(_)
-            | AnyNodeRef::ExprSet(_)
-            | AnyNodeRef::ExprDict(_)
-            | AnyNodeRef::ExprListComp(_)
-            | AnyNodeRef::ExprSetComp(_)
-            | AnyNodeRef::ExprDictComp(_)
-            | AnyNodeRef::ExprGenerator(_)
-            | AnyNodeRef::ExprLambda(_)
-            | AnyNodeRef::InterpolatedElement(_),
-        ) => false,
-        _ => !wrapped,
-    }
-}
-
-/// A title of at most 72 characters.
-fn fit_title(title: &str, says: &str) -> String {
-    let clean: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    if clean.chars().count() <= 72 {
-        return clean;
-    }
-    let short = clean.replace(&format!(" when {says}"), "");
-    if short != clean && short.chars().count() <= 72 {
-        return short;
-    }
-    short.chars().take(69).chain("...".chars()).collect()
 }

@@ -13,14 +13,18 @@ mod environment;
 mod fault;
 mod generate;
 mod guard;
+mod habits;
 mod locate;
 mod meaning;
+mod phrases;
+mod position;
 mod siblings;
 mod source;
 mod syntax;
 mod templates;
 mod trigger;
 mod value;
+mod wrap;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use ruff_python_ast::{
     AnyNodeRef, ExceptHandler, Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef,
 };
 use ruff_python_parser::Parsed;
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextSize};
 
 use super::syntax::{self, SyntaxError, line_at, line_starts};
 

@@ -125,7 +125,7 @@ fn the_first_candidate_is_right_for_most_of_the_corpus() {
         for fix in fixes.into_iter().take(8) {
             assert!(!digests.contains(&fix.digest()), "{}: offered twice", case.name);
             digests.push(fix.digest());
-            let after = patched(&case.source, &fix);
+            let after = patched("case.py", &case.source, &fix);
             check("case.py", &after).unwrap();
             outside_is_unchanged(&case.source, &after, &text("function"), &case.name);
             assert!(fix.title.chars().count() <= 72, "{}", fix.title);
