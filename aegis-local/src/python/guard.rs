@@ -212,13 +212,14 @@ impl Writer<'_> {
         let last = function.is_some_and(|f| {
             f.def.body.last().is_some_and(|s| s.range() == self.fault.place.stmt.range())
         });
-        if self.fault.may_exit(self.module) && function.is_some_and(|f| !f.returns_value()) {
-            if let Some(change) = self.before(&test, "return") {
-                let changes = std::iter::once(change).chain(self.bound()).collect();
-                let title = format!("Do nothing when {says}");
-                let factor = if last { 1.0 } else { 0.85 };
-                all.push(self.candidate(changes, title, "there is nothing to do", meaning, factor));
-            }
+        if self.fault.may_exit(self.module)
+            && function.is_some_and(|f| !f.returns_value())
+            && let Some(change) = self.before(&test, "return")
+        {
+            let changes = std::iter::once(change).chain(self.bound()).collect();
+            let title = format!("Do nothing when {says}");
+            let factor = if last { 1.0 } else { 0.85 };
+            all.push(self.candidate(changes, title, "there is nothing to do", meaning, factor));
         }
         all
     }

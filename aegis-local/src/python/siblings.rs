@@ -61,12 +61,11 @@ struct Reader<'a, 'b> {
 
 impl<'a> Reader<'a, '_> {
     fn statement(&mut self, stmt: &'a Stmt) {
-        if let Stmt::If(branch) = stmt {
-            if let Some((tested, trouble, true)) = test(&branch.test) {
-                if let Some(answer) = self.answer(branch.body.first()) {
-                    self.push(tested, trouble, answer, stmt, None);
-                }
-            }
+        if let Stmt::If(branch) = stmt
+            && let Some((tested, trouble, true)) = test(&branch.test)
+            && let Some(answer) = self.answer(branch.body.first())
+        {
+            self.push(tested, trouble, answer, stmt, None);
         }
         if let Stmt::Try(attempt) = stmt {
             self.handlers(attempt);
@@ -100,10 +99,11 @@ impl<'a> Reader<'a, '_> {
     fn lookup(&mut self, call: &'a ruff_python_ast::ExprCall, stmt: &'a Stmt) {
         let Expr::Attribute(method) = &*call.func else { return };
         let args = &call.arguments.args;
-        if method.attr.as_str() == "get" && args.len() == 2 {
-            if let Some(answer) = self.give(&args[1]) {
-                self.push(&method.value, Trouble::Missing, answer, stmt, None);
-            }
+        if method.attr.as_str() == "get"
+            && args.len() == 2
+            && let Some(answer) = self.give(&args[1])
+        {
+            self.push(&method.value, Trouble::Missing, answer, stmt, None);
         }
     }
 

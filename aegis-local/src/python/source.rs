@@ -33,11 +33,10 @@ pub(super) struct Site<'a> {
     pub(super) parents: Vec<AnyNodeRef<'a>>,
 }
 
-/// A function and the class around it.
+/// A function.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Function<'a> {
     pub(super) def: &'a StmtFunctionDef,
-    pub(super) class: Option<&'a StmtClassDef>,
 }
 
 impl Module {
@@ -139,7 +138,7 @@ impl Module {
     /// All functions and methods, in source order of their nesting.
     pub(super) fn functions(&self) -> Vec<Function<'_>> {
         let mut functions = Vec::new();
-        collect_functions(self.body(), None, &mut functions);
+        collect_functions(self.body(), &mut functions);
         functions
     }
 
@@ -178,8 +177,7 @@ impl<'a> Place<'a> {
     pub(super) fn function(&self) -> Option<Function<'a>> {
         let (_, outer) = self.chain.split_last()?;
         let at = outer.iter().rposition(|stmt| stmt.is_function_def_stmt())?;
-        let class = outer[..at].last().and_then(|stmt| stmt.as_class_def_stmt());
-        outer[at].as_function_def_stmt().map(|def| Function { def, class })
+        outer[at].as_function_def_stmt().map(|def| Function { def })
     }
 
     /// The statements around this one inside its function, outermost first.
@@ -305,22 +303,13 @@ pub(super) fn children(stmt: &Stmt) -> Vec<&[Stmt]> {
     }
 }
 
-fn collect_functions<'a>(
-    body: &'a [Stmt],
-    class: Option<&'a StmtClassDef>,
-    out: &mut Vec<Function<'a>>,
-) {
+fn collect_functions<'a>(body: &'a [Stmt], out: &mut Vec<Function<'a>>) {
     for stmt in body {
-        let inside = match stmt {
-            Stmt::FunctionDef(def) => {
-                out.push(Function { def, class });
-                None
-            }
-            Stmt::ClassDef(inner) => Some(inner),
-            _ => class,
-        };
+        if let Stmt::FunctionDef(def) = stmt {
+            out.push(Function { def });
+        }
         for inner in children(stmt) {
-            collect_functions(inner, inside, out);
+            collect_functions(inner, out);
         }
     }
 }

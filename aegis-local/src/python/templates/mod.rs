@@ -60,8 +60,10 @@ impl<'a> Scene<'a> {
                     Expr::Attribute(a) => self.module.line_of(a.attr.start()),
                     _ => first,
                 };
-                (first <= self.line && self.line <= last)
-                    .then(|| (site, if own == self.line || first == self.line { 1.0 } else { 0.8 }))
+                (first <= self.line && self.line <= last).then_some((
+                    site,
+                    if own == self.line || first == self.line { 1.0 } else { 0.8 },
+                ))
             })
             .collect()
     }

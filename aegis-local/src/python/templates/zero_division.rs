@@ -17,26 +17,26 @@ pub(super) fn faults<'a>(scene: &Scene<'a>, place: &Place<'a>, all: &mut Vec<Fau
             _ => continue,
         };
         // `"%s" % name` formats.
-        if let Expr::BinOp(b) = site.expr {
-            if b.op == Operator::Mod && kind_of(&b.left, scene.module) == Kind::Str {
-                continue;
-            }
+        if let Expr::BinOp(b) = site.expr
+            && b.op == Operator::Mod
+            && kind_of(&b.left, scene.module) == Kind::Str
+        {
+            continue;
         }
         all.extend(fault(scene, place, site, divisor, weight));
     }
     // `total /= count`: the whole statement is what fails.
-    if let Stmt::AugAssign(assign) = place.stmt {
-        if divides(assign.op) {
-            let sites = place.sites();
-            if let Some(site) =
-                sites.into_iter().find(|s| ExprRef::from(s.expr) == ExprRef::from(&*assign.value))
-            {
-                if let Some(mut found) = fault(scene, place, site, &assign.value, 1.0) {
-                    // There is no expression to put a value in the place of.
-                    found.kind = Kind::Other;
-                    all.push(found);
-                }
-            }
+    if let Stmt::AugAssign(assign) = place.stmt
+        && divides(assign.op)
+    {
+        let sites = place.sites();
+        if let Some(site) =
+            sites.into_iter().find(|s| ExprRef::from(s.expr) == ExprRef::from(&*assign.value))
+            && let Some(mut found) = fault(scene, place, site, &assign.value, 1.0)
+        {
+            // There is no expression to put a value in the place of.
+            found.kind = Kind::Other;
+            all.push(found);
         }
     }
 }
@@ -79,14 +79,16 @@ fn fault<'a>(
         fault.subject = scene.subject(place, counted);
         return Some(fault);
     }
-    if let Expr::BinOp(b) = divisor {
-        if b.op == Operator::Sub && is_pure(divisor) && !b.right.is_number_literal_expr() {
-            let (left, right) = (scene.module.slice(&*b.left), scene.module.slice(&*b.right));
-            fault.bad = format!("{left} == {right}");
-            fault.good = format!("{left} != {right}");
-            fault.says = format!("{left} equals {right}");
-            return Some(fault);
-        }
+    if let Expr::BinOp(b) = divisor
+        && b.op == Operator::Sub
+        && is_pure(divisor)
+        && !b.right.is_number_literal_expr()
+    {
+        let (left, right) = (scene.module.slice(&*b.left), scene.module.slice(&*b.right));
+        fault.bad = format!("{left} == {right}");
+        fault.good = format!("{left} != {right}");
+        fault.says = format!("{left} equals {right}");
+        return Some(fault);
     }
     let (text, binding) = scene.testable(place, divisor);
     let tested = if binding.is_some() { text } else { operand(&text, divisor) };
