@@ -5,7 +5,7 @@ use ruff_python_ast::{AnyNodeRef, Stmt};
 use super::constants::{Constant, is_default_word, words};
 use super::fault::{Fault, Trouble};
 use super::meaning::{Act, Origin, Reader, Scope, is_zero, shorten};
-use super::value::{Annotation, Kind};
+use super::value::{Annotation, Kind, is_fixed_tuple};
 
 impl Reader<'_> {
     pub(super) fn constants(&mut self) {
@@ -81,8 +81,14 @@ impl Reader<'_> {
             let act = Act::Give("None".to_owned(), Kind::NoneType);
             self.push(act, scope, Origin::Annotation, why, weight + 0.06);
         }
-        if let Some(empty) = self.result.kind.empty().filter(|_| self.result.kind != Kind::NoneType)
-        {
+        let fixed = self
+            .fault
+            .place
+            .function()
+            .and_then(|f| f.def.returns.as_deref())
+            .is_some_and(is_fixed_tuple);
+        let usable = self.result.kind != Kind::NoneType && !fixed;
+        if let Some(empty) = self.result.kind.empty().filter(|_| usable) {
             let why = format!(
                 "the annotation of `{name}` asks for {:?}, and {empty} is its empty value",
                 self.result.kind

@@ -55,7 +55,7 @@ pub(super) static LACK: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)\b(no|not|none|never|nobody|nothing|empty|missing|unknown|absent|without|zero|0|lacks?|",
         r"unset|unlisted|unrated|unnamed|unavailable|undefined|unsold|unused|unpaid|unassigned|",
         r"unregistered|unrecognised|unrecognized|unmapped|anonymous|guests?|else|others?|yet|fewer|",
-        r"less|short|shorter|blank|null|cannot|can't|\w+n't|anything|rest|only|neither|nowhere)\b",
+        r"less|short|shorter|blank|null|cannot|can't|\w+n't|anything|until|rest|only|neither|nowhere)\b",
     ))
 });
 

@@ -143,6 +143,35 @@ pub(super) fn mapping_values(annotation: &Expr) -> Kind {
     }
 }
 
+/// The type of the item at `at` of an annotated sequence, or of a table's values.
+pub(super) fn item_kind(annotation: &Expr, at: usize) -> Kind {
+    let Expr::Subscript(s) = annotation else { return Kind::Unknown };
+    match (Annotation::of(annotation).kind, &*s.slice) {
+        (Kind::Dict, _) => mapping_values(annotation),
+        (Kind::Tuple, Expr::Tuple(t)) if !is_open(t) => {
+            t.elts.get(at).map_or(Kind::Unknown, |item| Annotation::of(item).kind)
+        }
+        (Kind::Tuple, Expr::Tuple(t)) => Annotation::of(&t.elts[0]).kind,
+        (Kind::List | Kind::Set, item) => Annotation::of(item).kind,
+        _ => Kind::Unknown,
+    }
+}
+
+/// Whether an annotation asks for a number of items, so that an empty value does not fit.
+pub(super) fn is_fixed_tuple(annotation: &Expr) -> bool {
+    match annotation {
+        Expr::Subscript(s) if Annotation::of(annotation).kind == Kind::Tuple => {
+            s.slice.as_tuple_expr().is_none_or(|t| !is_open(t))
+        }
+        _ => false,
+    }
+}
+
+/// `tuple[X, ...]`
+fn is_open(items: &ruff_python_ast::ExprTuple) -> bool {
+    items.elts.len() == 2 && items.elts[1].is_ellipsis_literal_expr()
+}
+
 /// The type of an expression; names are looked up among the module's constants.
 pub(super) fn kind_of(expr: &Expr, module: &Module) -> Kind {
     match expr {

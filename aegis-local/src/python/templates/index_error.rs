@@ -121,7 +121,8 @@ fn subscript<'a>(
     let index = constant(&s.slice);
     if matches!(index, Some(0 | -1)) {
         let mut fault = on_empty(scene, place, whole, &s.value);
-        fault.weight = weight;
+        // Where a line also takes a later item, that one is missing more often.
+        fault.weight = weight * 0.97;
         return Some(fault);
     }
     let mut fault = scene.fault(Trouble::Short, place, whole, &s.value);

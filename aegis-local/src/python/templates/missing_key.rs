@@ -123,7 +123,8 @@ fn subscript<'a>(
     }
     let whole = scene.climb(place, site);
     let chained = whole.expr.range() != site.expr.range();
-    if let Some(fixed) = grouped(scene, place, site, s) {
+    if let Some(fixed) = grouped(scene, place, site, s).or_else(|| recounted(scene, place, site, s))
+    {
         let mut fault = looked_up(scene, place, whole, &s.value, &s.slice);
         fault.weight = weight;
         fault.rewrites.push(fixed);
@@ -220,6 +221,36 @@ fn counted<'a>(
         claimed: 0.86,
     });
     is_pure(&s.value).then_some(fault)
+}
+
+/// `counts[key] = counts[key] + 1` starts from the neutral value as well.
+fn recounted<'a>(
+    scene: &Scene<'a>,
+    place: &Place<'a>,
+    site: &Site<'a>,
+    s: &'a ExprSubscript,
+) -> Option<Rewrite> {
+    use ruff_python_ast::Operator::{Add, Sub};
+    let assign = place.stmt.as_assign_stmt()?;
+    let (table, key) = (scene.module.slice(&*s.value), scene.module.slice(&*s.slice));
+    let own = assign.targets.iter().any(|t| scene.module.slice(t) == scene.module.slice(s));
+    let Some(AnyNodeRef::ExprBinOp(sum)) = site.parents.last() else { return None };
+    if !own || !matches!(sum.op, Add | Sub) || sum.left.range() != s.range() {
+        return None;
+    }
+    let start = match super::kind_of(&sum.right, scene.module) {
+        Kind::Str => "\"\"",
+        Kind::List => "[]",
+        Kind::Float => "0.0",
+        _ => "0",
+    };
+    Some(Rewrite::Fixed {
+        range: s.range(),
+        text: format!("{table}.get({key}, {start})"),
+        title: format!("Count from {start} when {key} is not in {table}"),
+        why: format!("A key that {table} does not hold yet counts as {start}."),
+        claimed: 0.86,
+    })
 }
 
 /// `groups[key].append(x)` starts an empty group.

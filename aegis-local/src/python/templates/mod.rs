@@ -11,7 +11,7 @@ use ruff_text_size::Ranged;
 use super::fault::{Binding, Fault, Subject, Trouble};
 use super::siblings::{callee_of, last_part};
 use super::source::{Module, Place, Site, is_name, is_pure, names_in};
-use super::value::{Annotation, Kind, kind_of};
+use super::value::{Annotation, Kind, item_kind, kind_of};
 
 /// What a template looks at.
 #[derive(Debug)]
@@ -143,6 +143,13 @@ impl<'a> Scene<'a> {
                 .function()
                 .and_then(|f| f.def.returns.as_deref())
                 .map_or(Kind::Unknown, |r| Annotation::of(r).kind),
+            Some(AnyNodeRef::ExprTuple(t)) if returned(site) => {
+                let at = t.elts.iter().position(|e| e.range() == site.expr.range());
+                result_item(place, at.unwrap_or(0))
+            }
+            Some(
+                AnyNodeRef::ExprList(_) | AnyNodeRef::ExprListComp(_) | AnyNodeRef::ExprDict(_),
+            ) if returned(site) => result_item(place, 0),
             Some(AnyNodeRef::StmtAnnAssign(a)) => Annotation::of(&a.annotation).kind,
             Some(AnyNodeRef::StmtFor(_)) => Kind::List,
             Some(AnyNodeRef::Comprehension(c)) if c.iter.range() == site.expr.range() => Kind::List,
@@ -216,6 +223,17 @@ impl<'a> Scene<'a> {
         let binding = self.binding(place, expr);
         (binding.name.clone(), Some(binding))
     }
+}
+
+/// Whether the display or comprehension around a site is what the function returns.
+fn returned(site: &Site<'_>) -> bool {
+    site.parents.len() == 2 && matches!(site.parents[0], AnyNodeRef::StmtReturn(_))
+}
+
+/// The type of an item of the function's result.
+fn result_item(place: &Place<'_>, at: usize) -> Kind {
+    let returns = place.function().and_then(|f| f.def.returns.as_deref());
+    returns.map_or(Kind::Unknown, |annotation| item_kind(annotation, at))
 }
 
 /// What a well-known function wants of its argument.

@@ -88,3 +88,30 @@ async fn a_wrapped_exception_is_fixed_where_it_was_raised() {
     let fixes = PythonTemplates::new(sources).generate(&case, &diagnosis).await.unwrap();
     assert!(patched("m.py", source, &fixes[0]).contains("    if b == 0:\n        return 0.0\n"));
 }
+
+#[test]
+fn a_large_service_is_read_in_well_under_a_second() {
+    use super::super::generate::draft;
+    use super::super::source::Module;
+    let mut text = String::from("LIMIT = 5\nDEFAULT_RATE = 1.5\nRATES = {'a': 1.0}\n");
+    for n in 0..400 {
+        text.push_str(&format!(
+            "\n\ndef f{n}(rows, x{n}):\n    \"\"\"Sum {n}, 0 when there are no rows.\"\"\"\n    if not rows:\n        return LIMIT\n    total = sum(r['v'] or 0 for r in rows) + RATES.get(x{n}, DEFAULT_RATE)\n    return total / len(rows) if rows else 0.0\n"
+        ));
+    }
+    text.push_str("\n\ndef last(kind) -> float:\n    return RATES[kind] * 2\n");
+    let module = Module::parse("big.py", &text).unwrap();
+    let peers: Vec<Module> =
+        (0..30).map(|n| Module::parse(&format!("p{n}.py"), &text).unwrap()).collect();
+    let line = module.line_count();
+    let frame = Frame::new("big.py", Some(line), "last");
+    let exception = Exception::new("KeyError", "'z'", vec![frame]);
+    let location = aegis_core::model::Location::new("big.py", line).with_function("last");
+    let started = std::time::Instant::now();
+    let fixes = draft(&module, &peers, &location, &exception, &aegis_core::Revision::new("b"));
+    let took = started.elapsed();
+    println!("drafted over 31 modules of {} lines in {took:?}", module.line_count());
+    assert!(fixes[0].title.contains("DEFAULT_RATE"), "{}", fixes[0].title);
+    // An unoptimised build on a busy machine is some ten times slower.
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+}
