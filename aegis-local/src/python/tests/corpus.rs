@@ -12,11 +12,12 @@ use super::super::source::Module;
 use super::super::syntax::check;
 use super::patched;
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("zero", include_str!("corpus/zero_division.txt")),
     ("none", include_str!("corpus/none_value.txt")),
     ("key", include_str!("corpus/missing_key.txt")),
     ("index", include_str!("corpus/index_error.txt")),
+    ("blind", include_str!("corpus/blind.txt")),
     ("fresh", include_str!("corpus/fresh.txt")),
     ("unseen", include_str!("corpus/unseen.txt")),
 ];
