@@ -102,7 +102,7 @@ fn read_sentence(sentence: &str, reading: &Reading<'_>, found: &mut Vec<Promise>
         if start < consumed {
             continue;
         }
-        let Some(value) = read_value(captures, reading) else { continue };
+        let Some(value) = read_value(captures, reading, sentence) else { continue };
         let Some(weight) = weigh(&sentence[from..start], &sentence[end..], reading) else {
             continue;
         };

@@ -247,6 +247,9 @@ impl Reader<'_> {
         if !here {
             rank -= 0.03;
         }
+        if same_subject && guard.subject != subject.name {
+            rank -= 0.04;
+        }
         let place = if here { String::new() } else { format!(" in {}", guard.path) };
         let why = format!(
             "`{}`{place} handles the same case: `{}`",
@@ -266,12 +269,19 @@ impl Reader<'_> {
                     );
                 }
             }
+            Answer::Key => {
+                let Some(key) = subject.key.clone() else { return };
+                let scope = if self.whole { Scope::Either } else { Scope::Value };
+                let act = Act::Give(key, Kind::Unknown);
+                self.push(act, scope, Origin::Sibling, why, rank);
+            }
             Answer::Give(text, kind) => {
                 if !here && !self.resolves(text) {
                     return;
                 }
                 let local = kind.fits(fault.kind);
-                let overall = self.result.takes(*kind);
+                let own = self.whole && !kind.fits(fault.kind) && *kind != Kind::NoneType;
+                let overall = self.result.takes(*kind) && !own;
                 let numeric = self.scales && is_zero(text);
                 let scope = match (self.whole || numeric, guard.direct) {
                     (true, _) if overall => Scope::Either,

@@ -84,11 +84,15 @@ pub(super) struct Value {
     pub(super) raises: bool,
 }
 
-pub(super) fn read_value(captures: &regex::Captures<'_>, reading: &Reading<'_>) -> Option<Value> {
+pub(super) fn read_value(
+    captures: &regex::Captures<'_>,
+    reading: &Reading<'_>,
+    sentence: &str,
+) -> Option<Value> {
     let plain = |text: &str| Some(Value { text: text.to_owned(), resolved: false, raises: false });
     let group = |name: &str| captures.name(name).map(|m| m.as_str());
     if let Some(code) = group("code") {
-        return read_code(code.trim(), reading);
+        return read_code(code.trim(), reading, sentence);
     }
     if let Some(text) = group("double").or_else(|| group("single")) {
         return plain(&quote(text)?);
@@ -138,10 +142,16 @@ pub(super) fn read_value(captures: &regex::Captures<'_>, reading: &Reading<'_>) 
 }
 
 /// Code in backticks: a literal, a constant, a parameter that is a default.
-fn read_code(code: &str, reading: &Reading<'_>) -> Option<Value> {
+fn read_code(code: &str, reading: &Reading<'_>, sentence: &str) -> Option<Value> {
     let parsed = ruff_python_parser::parse_expression(code).ok()?;
     let expr = parsed.expr();
+    // "the `code` itself"
+    let unchanged =
+        ["itself", "unchanged", "as it is", "as is"].iter().any(|w| sentence.contains(w));
     let known = |name: &str| {
+        if unchanged && reading.parameters.contains(&name) {
+            return true;
+        }
         reading.constants.iter().any(|c| c.name == name)
             || (reading.parameters.contains(&name)
                 && words(name).iter().any(|w| is_default_word(w)))

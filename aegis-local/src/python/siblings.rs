@@ -12,6 +12,8 @@ use super::value::{Annotation, Kind, kind_of};
 pub(super) enum Answer {
     /// Gives this value.
     Give(String, Kind),
+    /// Gives the key that was looked up.
+    Key,
     /// Raises this.
     Raise(String),
 }
@@ -99,6 +101,13 @@ impl<'a> Reader<'a, '_> {
     fn lookup(&mut self, call: &'a ruff_python_ast::ExprCall, stmt: &'a Stmt) {
         let Expr::Attribute(method) = &*call.func else { return };
         let args = &call.arguments.args;
+        if method.attr.as_str() == "get"
+            && args.len() == 2
+            && self.module.slice(&args[0]) == self.module.slice(&args[1])
+        {
+            self.push(&method.value, Trouble::Missing, Answer::Key, stmt, None);
+            return;
+        }
         if method.attr.as_str() == "get"
             && args.len() == 2
             && let Some(answer) = self.give(&args[1])

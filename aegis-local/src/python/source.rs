@@ -375,9 +375,10 @@ pub(super) fn is_pure(expr: &Expr) -> bool {
         }
         Expr::Tuple(t) => t.elts.iter().all(is_pure),
         Expr::Call(c) => {
-            is_name(&c.func, "len")
-                && c.arguments.keywords.is_empty()
-                && c.arguments.args.iter().all(is_pure)
+            let one = ["len", "int", "abs", "round"].iter().any(|name| is_name(&c.func, name));
+            let two = ["min", "max"].iter().any(|name| is_name(&c.func, name))
+                && c.arguments.args.len() > 1;
+            (one || two) && c.arguments.keywords.is_empty() && c.arguments.args.iter().all(is_pure)
         }
         _ => expr.is_literal_expr(),
     }

@@ -6,7 +6,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::super::fault::{Fault, Rewrite, Trouble};
 use super::super::source::{Place, Site, is_pure};
 use super::super::value::Kind;
-use super::Scene;
+use super::{Scene, length_of};
 
 pub(super) fn faults<'a>(scene: &Scene<'a>, place: &Place<'a>, all: &mut Vec<Fault<'a>>) {
     let message = scene.message;
@@ -119,7 +119,12 @@ fn subscript<'a>(
 ) -> Option<Fault<'a>> {
     let whole = scene.climb(place, site);
     let index = constant(&s.slice);
-    if matches!(index, Some(0 | -1)) {
+    // An index that is made from the length is out of range only where there is nothing at all.
+    let text = scene.module.slice(&*s.value);
+    let by_length = super::calls_in(&s.slice)
+        .into_iter()
+        .any(|call| length_of(call).is_some_and(|x| scene.module.slice(x) == text));
+    if matches!(index, Some(0 | -1)) || by_length {
         let mut fault = on_empty(scene, place, whole, &s.value);
         // Where a line also takes a later item, that one is missing more often.
         fault.weight = weight * 0.97;
@@ -153,9 +158,7 @@ fn subscript<'a>(
                 fault.good = format!("-len({text}) <= {key} < len({text})");
             }
             fault.says = format!("{text} has no item {key}");
-            if fault.binding.is_some() {
-                fault.weight *= 0.5;
-            }
+            fault.weight *= if fault.binding.is_some() { 0.5 } else { 0.92 };
         }
         None => return None,
     }

@@ -265,6 +265,23 @@ fn length_of(expr: &Expr) -> Option<&Expr> {
     (is_name(&call.func, "len") && call.arguments.args.len() == 1).then(|| &call.arguments.args[0])
 }
 
+/// The calls in an expression.
+fn calls_in(expr: &Expr) -> Vec<&Expr> {
+    use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
+    struct Calls<'a>(Vec<&'a Expr>);
+    impl<'a> SourceOrderVisitor<'a> for Calls<'a> {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            if expr.is_call_expr() {
+                self.0.push(expr);
+            }
+            walk_expr(self, expr);
+        }
+    }
+    let mut calls = Calls(Vec::new());
+    calls.visit_expr(expr);
+    calls.0
+}
+
 fn is_identifier(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')

@@ -161,8 +161,8 @@ fn the_first_candidate_is_right_for_most_of_the_corpus() {
         }
     }
     println!("right first: {first} of {}, right at all: {any}", cases.len());
-    assert!(first * 100 >= cases.len() * 85, "first {first} of {}", cases.len());
-    assert!(any * 100 >= cases.len() * 93, "any {any} of {}", cases.len());
+    assert!(first * 100 >= cases.len() * 95, "first {first} of {}", cases.len());
+    assert!(any * 100 >= cases.len() * 97, "any {any} of {}", cases.len());
 }
 
 /// Everything but the function that failed is as it was.
