@@ -2,6 +2,7 @@
 
 use aegis_core::Revision;
 use aegis_core::model::{Fix, Location};
+use aegis_core::patch::Edit;
 use aegis_core::trace::{Exception, Frame};
 use proptest::prelude::*;
 
@@ -68,21 +69,22 @@ fn a_divisor_is_neither_bent_nor_swallowed() {
 
 #[test]
 fn a_string_that_is_formatted_is_no_division() {
-    let source = "def f(a, b):\n    return '%s' % a, b % a\n";
+    let source = "def f(a, b, c) -> str:\n    return '%s%s' % (a, b % c)\n";
     let all = fixes(source, 2, "ZeroDivisionError", "integer modulo by zero");
-    assert!(all.iter().all(|f| f.title.contains("a is 0")), "{all:?}");
+    assert!(!all.is_empty() && all.iter().all(|f| f.title.contains("when c is 0")), "{all:?}");
 }
 
 #[test]
 fn what_the_docstring_promises_to_raise_is_left_to_the_caller() {
-    let source = "def f(d, k):\n    \"\"\"The value. Raises KeyError when there is none.\"\"\"\n    return d[k]\n";
+    let source = "def f(d, k) -> int:\n    \"\"\"The value. Raises KeyError when there is none.\"\"\"\n    return d[k]\n";
     assert_eq!(fixes(source, 3, "KeyError", "'x'"), []);
 }
 
 #[test]
 fn none_is_given_only_where_the_annotation_allows_it() {
-    let source = "def f(x) -> str:\n    return x.strip()\n";
-    for text in sources(source, 2, "AttributeError", NAME) {
+    let source = "def f(x) -> str:\n    \"\"\"The text, None when there is none.\"\"\"\n    return x.strip()\n";
+    assert!(!sources(source, 3, "AttributeError", NAME).is_empty());
+    for text in sources(source, 3, "AttributeError", NAME) {
         assert!(!text.contains("return None") && !text.contains("else None"), "{text}");
     }
 }
@@ -96,7 +98,7 @@ fn an_f_string_keeps_its_quotes_apart() {
 
 #[test]
 fn an_enum_has_no_get() {
-    let source = "class Color(Enum):\n    RED = 1\n\n\ndef f(n):\n    return Color[n]\n";
+    let source = "class Color(Enum):\n    RED = 1\n\n\ndef f(n) -> int:\n    return Color[n]\n";
     assert_eq!(fixes(source, 6, "KeyError", "'BLUE'"), []);
 }
 
@@ -104,6 +106,9 @@ fn an_enum_has_no_get() {
 fn windows_line_ends_and_tabs_are_kept() {
     let source =
         "def f(a):\r\n\t\"\"\"Mean, 0.0 when there are none.\"\"\"\r\n\treturn sum(a) / len(a)\r\n";
+    let first = fixes(source, 3, "ZeroDivisionError", "division by zero").remove(0);
+    let Edit::Replace { replace, .. } = &first.patch().unwrap().edits[0] else { panic!() };
+    assert_eq!(replace.matches('\n').count(), replace.matches("\r\n").count(), "{replace:?}");
     let all = sources(source, 3, "ZeroDivisionError", "division by zero");
     assert!(all[0].contains("\r\n\tif not a:\r\n\t\treturn 0.0\r\n\treturn"), "{:?}", all[0]);
 }
@@ -128,6 +133,35 @@ fn a_long_name_does_not_stretch_the_title() {
     for fix in fixes(&source, 2, "ZeroDivisionError", "float division by zero") {
         assert!(fix.title.chars().count() <= 72, "{}", fix.title);
     }
+}
+
+#[test]
+fn no_exit_comes_before_what_may_not_be_evaluated() {
+    let source = "def f(a, b, k) -> float:\n    return a / b if k else 1.0\n";
+    let all = sources(source, 2, "ZeroDivisionError", "division by zero");
+    assert!(!all.is_empty());
+    assert!(all.iter().all(|text| !text.contains("    if b == 0:")), "{all:?}");
+}
+
+#[test]
+fn one_bad_item_does_not_end_the_loop() {
+    let source = "def f(rows) -> float:\n    \"\"\"Sum of the shares, 0.0 when there are none.\"\"\"\n    total = 0.0\n    for a, b in rows:\n        total += a / b\n    return total\n";
+    let all = sources(source, 5, "ZeroDivisionError", "division by zero");
+    assert!(all[0].contains("        if b == 0:\n            continue\n"), "{}", all[0]);
+}
+
+#[test]
+fn a_value_in_place_counts_for_less_where_the_next_line_would_crash() {
+    let sibling = "def g(u):\n    return u.name if u is not None else \"x\"\n\n\n";
+    let used = |last: &str| {
+        let source = format!("{sibling}def f(u):\n    name = u.name\n    return {last}\n");
+        let message = "'NoneType' object has no attribute 'name'";
+        fixes(&source, 6, "AttributeError", message)
+            .into_iter()
+            .find(|fix| fix.title == "Use \"x\" when u is None")
+            .map(|fix| fix.claimed)
+    };
+    assert!(used("name, u.mail").unwrap() < used("name, 1").unwrap());
 }
 
 /// Statements around every kind of failing expression.
