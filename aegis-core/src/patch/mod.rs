@@ -5,7 +5,10 @@
 
 mod apply;
 mod diff;
+mod find;
+mod lines;
 mod parse;
+mod path;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use apply::{Tier, apply};
 pub use diff::{LineRange, changed_lines, unified};
 pub use parse::{parse, render};
+pub use path::check_path;
 
 use crate::id::{Digest, Revision};
 
