@@ -74,7 +74,7 @@ def place(root, job):
             if parent[1] or os.path.isdir(path):
                 tmpfs(target, job["limits"]["disk"], "1777")
                 placed.append((path, True))
-        elif parent[1] and os.path.lexists(path):
+        elif parent[1] and os.path.lexists(path) and not os.path.lexists(target):
             if os.path.islink(path) and path.count("/") == 1:
                 os.symlink(os.readlink(path), target)
                 continue
