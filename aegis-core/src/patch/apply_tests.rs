@@ -104,7 +104,7 @@ fn edits_that_mean_nothing_are_refused() {
 fn files_are_made_and_deleted() {
     let create = Edit::Create { path: "n.py".into(), text: "x".into() };
     let delete = Edit::Delete { path: "a.py".into() };
-    let changes = apply(&[create.clone(), delete.clone()], &files("a\n")).unwrap();
+    let changes = apply(&[create, delete.clone()], &files("a\n")).unwrap();
     assert_eq!((changes[0].path.as_str(), changes[0].after.as_deref()), ("a.py", None));
     assert_eq!((changes[1].before.as_deref(), changes[1].after.as_deref()), (None, Some("x")));
     let over = Edit::Create { path: "a.py".into(), text: "x".into() };

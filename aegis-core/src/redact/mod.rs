@@ -3,13 +3,15 @@
 //! Text from production can hold secrets and instructions. It enters as [`Untrusted`], which can be
 //! neither printed nor stored, and leaves as [`Redacted`], which only a [`Redactor`] makes.
 
+mod check;
+mod redactor;
 mod rules;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use rules::Redactor;
+pub use redactor::Redactor;
 
 /// Text from production: no `Display`, no `Serialize`, no `Deref`, an opaque `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +56,16 @@ impl Redacted {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The text cut to at most `max` bytes, on a character boundary.

@@ -1,12 +1,22 @@
 //! Text in, stack traces and fingerprints out. Pure.
 
+mod collect;
+mod fingerprint;
+mod line;
+mod mask;
+mod open;
+mod path;
 mod python;
+mod wrap;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use python::Collector;
+pub use collect::{Block, BlockKind, Collector, CollectorConfig};
+pub use fingerprint::fingerprint_of_text;
+pub use mask::mask;
+pub use python::parse;
 
 /// The language that printed a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
