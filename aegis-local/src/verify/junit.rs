@@ -65,7 +65,7 @@ impl Report {
             match name {
                 "testsuite" => {
                     suites = true;
-                    if let Some(n) = attribute(tag, "tests").and_then(|n| n.parse().ok()) {
+                    if let Some(n) = attribute(tag, "tests").and_then(|n| n.parse::<usize>().ok()) {
                         report.declared = Some(report.declared.unwrap_or(0) + n);
                     }
                 }

@@ -119,7 +119,8 @@ pub(super) fn with_coverage(command: &str, files: &[&str]) -> Option<String> {
     let (start, end, first) = words.find(|(_, _, w)| !w.is_empty() && !is_assignment(w))?;
     let name = first.rsplit('/').next()?;
     let (python, form, rest) = if matches!(name, "pytest" | "py.test") {
-        ("python", "script", &command[end..])
+        let python = first.rsplit_once('/').map(|(folder, _)| format!("{folder}/python"));
+        (python.unwrap_or_else(|| "python".into()), "script", &command[end..])
     } else if name.starts_with("python") {
         let mut words = words.filter(|(_, _, w)| !w.is_empty());
         let (_, _, flag) = words.next()?;
@@ -127,7 +128,7 @@ pub(super) fn with_coverage(command: &str, files: &[&str]) -> Option<String> {
         if flag != "-m" || module != "pytest" {
             return None;
         }
-        (first, "module", &command[end..])
+        (first.to_owned(), "module", &command[end..])
     } else {
         return None;
     };
@@ -157,6 +158,10 @@ mod tests {
         assert_eq!(
             of("A=1 /v/bin/python3 -m pytest").as_deref(),
             Some("A=1 /v/bin/python3 -B /aegis/cover.py module /out/coverage.json 'a.py,b.py' ")
+        );
+        assert_eq!(
+            of("/v/bin/pytest").as_deref(),
+            Some("/v/bin/python -B /aegis/cover.py script /out/coverage.json 'a.py,b.py' ")
         );
         assert_eq!(of("make test"), None);
         assert_eq!(of("python run.py"), None);

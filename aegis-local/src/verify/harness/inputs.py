@@ -115,7 +115,7 @@ class Inputs:
             return ["{}"] + ["{%s: %s}" % (k, v) for k, v in combinations([key, value], 20)]
         if base is collections.abc.Callable:
             return ["(lambda *a, **k: None)", "(lambda *a, **k: 0)"]
-        if typing.is_typeddict(hint) if hasattr(typing, "is_typeddict") else False:
+        if hasattr(base, "__total__") and issubclass(base, dict):
             parts = {k: self.pool(v, k, None, depth + 1) for k, v in hint.__annotations__.items()}
             full = {k: p[0] for k, p in parts.items()}
             varied = [dict(full, **{k: e}) for k, p in parts.items() for e in p[1:4]]
