@@ -16,6 +16,9 @@ use super::pytest::Suite;
 use super::reproduce::{OnBase, OnPatched, Runs};
 use super::score::{Evidence, Ran};
 
+/// Why nothing was tried.
+pub(super) const NO_TRACE: &str = "no stack trace with a frame in the repository";
+
 /// A verification in the making.
 #[derive(Debug)]
 pub(super) struct Proof<'a> {
@@ -82,18 +85,12 @@ impl<'a> Proof<'a> {
         self.gates.push(gates::base_tests(base));
         self.gates.push(gates::tests(base, after));
 
-        let nothing = (Vec::new(), Reproduction::NotReproduced("no stack trace to go by".into()));
         let (again, reproduction) = match failure {
-            None => nothing,
+            None => (Vec::new(), Reproduction::NotReproduced(String::from(NO_TRACE))),
             Some((on_base, again)) => {
                 self.runs.extend(on_base.runs.iter().copied());
                 self.runs.extend(again.iter().flat_map(|a| a.runs.iter().copied()));
-                let how = on_base.how.clone();
-                let reproduction = match on_base.recipe {
-                    Some(_) => Reproduction::Reproduced(how),
-                    None => Reproduction::NotReproduced(how),
-                };
-                (again, reproduction)
+                (again, on_base.reproduction())
             }
         };
         self.gates.push(match &reproduction {

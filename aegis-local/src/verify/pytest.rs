@@ -15,12 +15,11 @@ pub(super) const COVERAGE: &str = "coverage.json";
 
 /// Lines of one file that ran and that did not, of those that can.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[non_exhaustive]
-pub struct FileCoverage {
+pub(super) struct FileCoverage {
     /// Lines that ran.
-    pub executed: BTreeSet<u32>,
+    pub(super) executed: BTreeSet<u32>,
     /// Lines that can run and did not.
-    pub missing: BTreeSet<u32>,
+    pub(super) missing: BTreeSet<u32>,
 }
 
 /// A suite's run.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use aegis_core::model::Trigger;
+use aegis_core::model::{Reproduction, Trigger};
 use aegis_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,16 @@ pub(super) struct OnBase {
     /// How, or what was tried.
     pub(super) how: String,
     pub(super) runs: Runs,
+}
+
+impl OnBase {
+    /// The answer, as a verification holds it.
+    pub(super) fn reproduction(&self) -> Reproduction {
+        match self.recipe {
+            Some(_) => Reproduction::Reproduced(self.how.clone()),
+            None => Reproduction::NotReproduced(self.how.clone()),
+        }
+    }
 }
 
 /// What came of one go on the patched tree.

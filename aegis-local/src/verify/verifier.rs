@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aegis_core::model::{Case, Fix, Verification};
+use aegis_core::model::{Case, Fix, Reproduction, Verification};
 use aegis_core::patch::Patch;
 use aegis_core::port::Repository;
 use aegis_core::stage::Verifier;
@@ -15,7 +15,7 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use super::config::PythonVerifierConfig;
 use super::environment::Environment;
 use super::isolation::Isolation;
-use super::prove::Proof;
+use super::prove::{Failure, NO_TRACE, Proof};
 use super::pytest::Suite;
 use super::reproduce::{OnBase, Reproducer};
 use super::runner::Runner;
@@ -90,6 +90,48 @@ impl PythonVerifier {
         self.base_suite(&runner, &tree, &name).await.map(|_| ())
     }
 
+    /// Tries to make the case's failure happen on `base`, with no fix in sight.
+    pub async fn reproduce(&self, case: &Case, base: &Revision) -> Result<Reproduction> {
+        let (runner, tree, key) = self.prepare(base).await?;
+        let files = tree.files()?;
+        Ok(match self.failure(case, &runner, &tree, &key, &files, None).await? {
+            Some((on_base, _)) => on_base.reproduction(),
+            None => Reproduction::NotReproduced(String::from(NO_TRACE)),
+        })
+    }
+
+    /// The failure on the base, and, where there is a patched tree, several times on that.
+    async fn failure(
+        &self,
+        case: &Case,
+        runner: &Runner,
+        tree: &Tree,
+        key: &Key,
+        files: &[String],
+        patched: Option<(&Tree, &[&str])>,
+    ) -> Result<Failure> {
+        let Some((wanted, targets)) = Wanted::of(case, files) else { return Ok(None) };
+        let triggers = case.diagnosis.as_ref().map_or(&[][..], |d| &d.triggers);
+        let question = Digest::of_json(&(&wanted, &targets, triggers));
+        let bounds = self.config.bounds();
+        let reproducer = Reproducer { runner, bounds: &bounds, wanted: &wanted };
+        let key = (key.tree.clone(), key.environment.clone(), question);
+        let on_base =
+            self.failures.get(key, || reproducer.on_base(tree, triggers, &targets)).await?;
+        let mut again = Vec::new();
+        if let (Some(recipe), Some((patched, measured))) = (&on_base.recipe, patched) {
+            let once = || reproducer.on_patched(patched, recipe, measured);
+            for _ in 0..self.config.repeats / 2 {
+                let (a, b) = tokio::try_join!(once(), once())?;
+                again.extend([a, b]);
+            }
+            if self.config.repeats % 2 == 1 {
+                again.push(once().await?);
+            }
+        }
+        Ok(Some((on_base, again)))
+    }
+
     async fn environment(&self) -> Result<Environment> {
         let mut known = self.environment.lock().await;
         match &*known {
@@ -147,27 +189,7 @@ impl PythonVerifier {
             .filter(|c| c.after.is_some() && c.path.ends_with(".py"))
             .map(|c| c.path.as_str())
             .collect();
-        let failure = async {
-            let Some((wanted, targets)) = Wanted::of(case, &files) else { return Ok(None) };
-            let triggers = case.diagnosis.as_ref().map_or(&[][..], |d| &d.triggers);
-            let question = Digest::of_json(&(&wanted, &targets, triggers));
-            let bounds = self.config.bounds();
-            let reproducer = Reproducer { runner: &runner, bounds: &bounds, wanted: &wanted };
-            let key = (key.tree.clone(), key.environment.clone(), question);
-            let on_base =
-                self.failures.get(key, || reproducer.on_base(&tree, triggers, &targets)).await?;
-            let Some(recipe) = &on_base.recipe else { return Ok(Some((on_base, Vec::new()))) };
-            let once = || reproducer.on_patched(&patched, recipe, &measured);
-            let mut again = Vec::new();
-            for _ in 0..self.config.repeats / 2 {
-                let (a, b) = tokio::try_join!(once(), once())?;
-                again.extend([a, b]);
-            }
-            if self.config.repeats % 2 == 1 {
-                again.push(once().await?);
-            }
-            Ok::<_, Error>(Some((on_base, again)))
-        };
+        let failure = self.failure(case, &runner, &tree, &key, &files, Some((&patched, &measured)));
         let (compiled, base, after, failure) = tokio::try_join!(
             runner.compile(&patched, &measured),
             self.base_suite(&runner, &tree, &key),
