@@ -200,7 +200,10 @@ class Inputs:
             pool += ["{}", '{"a": 1}', '{"a": 0}']
         if shape.methods & {"append", "extend", "sort", "index"}:
             pool += ["[]", "[1]"]
-        return unique(pool)[:MOST] or list(FILLERS)
+        pool = unique(pool)[:MOST] or list(FILLERS)
+        if depth and "NoneType" in self.wanted["message"]:
+            pool = unique(pool[:1] + ["None"] + pool[1:])
+        return pool
 
     def classes_with(self, attributes):
         """Classes of the module and what it imports that have all these attributes."""
@@ -234,6 +237,7 @@ def varied(parts):
     full = {k: p[0] for k, p in parts.items()}
     out = [full]
     out += [{k: e for k, e in full.items() if k != lost} for lost in full]
+    out.append({k: "None" for k in full})
     for k, pool in parts.items():
         out += [dict(full, **{k: e}) if isinstance(k, str) else full for e in pool[1:8]]
     return out

@@ -32,7 +32,16 @@ def slow(*_):
     raise TooSlow()
 
 
-def load(path):
+def load(path, seconds):
+    """Imports a file; one that serves or waits when it is imported is given up."""
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
+    try:
+        return imported(path)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def imported(path):
     """Imports the file as the service would: by its package's name from the package's parent."""
     parts = path[: -len(".py")].split("/")
     start = len(parts) - 1
@@ -234,7 +243,7 @@ def search(case):
     wanted = case["wanted"]
     for target in case["targets"]:
         try:
-            module = load(target["path"])
+            module = load(target["path"], deadline - time.monotonic())
         except BaseException as error:
             if same(error, wanted):
                 report["found"] = {"path": target["path"], "expression": "", "names": {}}
@@ -274,7 +283,7 @@ def again(case):
     watch.start()
     value, error = None, None
     try:
-        module = load(call["path"])
+        module = load(call["path"], 5.0)
         if call["expression"]:
             value, error = attempt(call["expression"], namespace(module, call["names"]))
     except BaseException as failure:

@@ -17,6 +17,12 @@ class Shape:
     def attr(self, name):
         return self.attrs.setdefault(name, Shape())
 
+    def take(self, other):
+        self.keys.update(other.keys)
+        self.attrs.update(other.attrs)
+        self.elem = self.elem or other.elem
+        self.methods |= other.methods
+
     def element(self):
         if self.elem is None:
             self.elem = Shape()
@@ -29,6 +35,7 @@ BUILTIN = set(dir(str)) | set(dir(list)) | set(dir(dict)) | set(dir(set))
 class Reader(ast.NodeVisitor):
     def __init__(self, parameters):
         self.names = {name: Shape() for name in parameters}
+        self.inner = {}
 
     def shape(self, node):
         if isinstance(node, ast.Name):
@@ -92,7 +99,19 @@ class Reader(ast.NodeVisitor):
             self.bind(target, shape)
         self.generic_visit(node)
 
+    def visit_FunctionDef(self, node):
+        parameters = [a.arg for a in node.args.args]
+        for name in parameters:
+            self.names.setdefault(name, Shape())
+        self.generic_visit(node)
+        self.inner[node.name] = [self.names[name] for name in parameters]
+
     def visit_Call(self, node):
+        # What an inner function uses of its parameter is used of what it is called with.
+        for parameter, argument in zip(self.inner.get(getattr(node.func, "id", ""), []), node.args):
+            shape = self.shape(argument)
+            if shape is not None:
+                shape.take(parameter)
         if self.shape(node) is None:
             self.generic_visit(node)
             return
