@@ -240,11 +240,7 @@ impl Isolation {
     }
 
     /// [`Isolation::probe`] with a named `unshare` program.
-    pub async fn probe_with(
-        unshare: &Path,
-        python: &Path,
-        scratch: Option<&Path>,
-    ) -> Result<Self> {
+    pub async fn probe_with(unshare: &Path, python: &Path, scratch: Option<&Path>) -> Result<Self> {
         let slots = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
         let isolation = Self {
             unshare: unshare.to_owned(),

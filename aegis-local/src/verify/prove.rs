@@ -178,8 +178,7 @@ mod tests {
     fn time_in_which_two_run_counts_once() {
         let start = Instant::now();
         let ms = Duration::from_millis;
-        let mut runs =
-            vec![(start + ms(50), ms(100)), (start, ms(100)), (start + ms(300), ms(10))];
+        let mut runs = vec![(start + ms(50), ms(100)), (start, ms(100)), (start + ms(300), ms(10))];
         assert_eq!(union(&mut runs), ms(160));
     }
 }

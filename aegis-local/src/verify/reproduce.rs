@@ -429,7 +429,8 @@ fn on_patched(outcome: &Outcome, provoked: Provoked) -> OnPatched {
 
 /// Host, port and path of a plain `http` URL.
 fn address(url: &str) -> Result<(String, u16, String)> {
-    let invalid = || Error::invalid(format!("{url:?}: the health URL must be http://host:port/path"));
+    let invalid =
+        || Error::invalid(format!("{url:?}: the health URL must be http://host:port/path"));
     let rest = url.strip_prefix("http://").ok_or_else(invalid)?;
     let (authority, path) = match rest.find('/') {
         Some(at) => rest.split_at(at),

@@ -153,8 +153,7 @@ impl PythonVerifier {
         let key = Key { tree: name, environment: environment.digest().clone() };
         let (spec, limits) = (self.spec.clone(), self.config.limits());
         let visible = &self.config.visible;
-        let runner =
-            Runner::new(spec, environment, isolation, limits, visible, base.clone());
+        let runner = Runner::new(spec, environment, isolation, limits, visible, base.clone());
         Ok((runner, tree, key))
     }
 

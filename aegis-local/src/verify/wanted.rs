@@ -65,9 +65,8 @@ impl Wanted {
         trace.exceptions.iter().any(|e| {
             let culprit = e.culprit();
             last_name(&e.kind) == last_name(&self.kind)
-                && culprit.is_some_and(|f| {
-                    f.function == self.function && ends_with(&f.path, &self.path)
-                })
+                && culprit
+                    .is_some_and(|f| f.function == self.function && ends_with(&f.path, &self.path))
         })
     }
 }

@@ -36,13 +36,7 @@ const CORPUS: &[Sample] = &[
         "spread([])",
         true,
     ),
-    sample(
-        "no annotation at all",
-        "def ratio(a, b):\n    return a / b\n",
-        "",
-        "ratio(3, 0)",
-        true,
-    ),
+    sample("no annotation at all", "def ratio(a, b):\n    return a / b\n", "", "ratio(3, 0)", true),
     sample(
         "a dataclass with an optional field",
         "from dataclasses import dataclass\nfrom typing import Optional\n\n@dataclass\nclass User:\n    \
@@ -198,8 +192,8 @@ async fn small_functions_of_many_shapes_are_reproduced_where_that_can_be() {
         };
         let trace = traceback(folder.path(), &code);
         assert!(trace.contains("Traceback"), "{} does not fail: {trace}", sample.name);
-        let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "pytest")
-            .with_python(venv());
+        let spec =
+            ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "pytest").with_python(venv());
         let verifier = PythonVerifier::new(spec, Arc::new(Folder::new(files)));
         let started = std::time::Instant::now();
         let answer = verifier.reproduce(&case(&trace, &[]), &base()).await.unwrap();

@@ -42,7 +42,8 @@ fn denied_by(v: &Verification, gate: &str, reason: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_tests_is_denied_without_a_run() {
-    let v = verify(&fix("tests/test_code.py", "    assert code_.double(2) == 4\n", "    pass\n")).await;
+    let v =
+        verify(&fix("tests/test_code.py", "    assert code_.double(2) == 4\n", "    pass\n")).await;
     denied_by(&v, "protected-paths", "tests");
     assert_eq!((v.test_ms, v.tests.after), (0, None));
 }

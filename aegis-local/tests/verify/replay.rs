@@ -165,10 +165,9 @@ async fn an_honest_fix_is_proven_by_the_request_that_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fix_that_does_not_fix_is_denied() {
-    let v = verify(&stats_fix(
-        "    values = list(values)\n    return total(values) / len(values)\n",
-    ))
-    .await;
+    let v =
+        verify(&stats_fix("    values = list(values)\n    return total(values) / len(values)\n"))
+            .await;
     assert_eq!(answer(&v, "reproduction-fixed"), Some(GateAnswer::Deny), "{:?}", v.gates);
     assert_eq!(v.confidence().bps(), 0);
 }
