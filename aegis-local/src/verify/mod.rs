@@ -8,10 +8,12 @@
 //! What it does not promise: the code under test shares an interpreter with the test runner, so that
 //! code written to deceive the runner can; and a patch that passes everything may still be wrong.
 
+mod cache;
 pub mod capture;
 mod config;
 pub mod environment;
 mod gates;
+mod harness;
 pub mod isolation;
 pub mod junit;
 mod prove;

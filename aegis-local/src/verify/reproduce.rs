@@ -3,24 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use aegis_core::Result;
 use aegis_core::model::{Reproduction, Trigger};
-use aegis_core::{Error, Result};
-use serde::{Deserialize, Serialize};
 
 use super::gates::{Provoked, Returned};
-use super::isolation::{End, Outcome};
+use super::harness::{
+    Answer, CallReport, Found, REPLAY, Raised, ReplayCase, ReplayReport, SEARCH, SearchCase,
+    SearchReport, address, read, run,
+};
+use super::isolation::Outcome;
 use super::runner::Runner;
 use super::score::Ran;
 use super::wanted::{Target, Wanted};
 use super::workspace::Tree;
-
-const REPLAY: &str = include_str!("harness/replay.py");
-const SEARCH: &str = include_str!("harness/search.py");
-const INPUTS: &str = include_str!("harness/inputs.py");
-const SHAPES: &str = include_str!("harness/shapes.py");
-const LINES: &str = include_str!("harness/lines.py");
-const ANNOTATION: &str = include_str!("harness/annotation.py");
-const SITE: &str = include_str!("harness/sitecustomize.py");
 
 /// Requests that are replayed at most.
 const MAX_REQUESTS: usize = 10;
@@ -41,16 +36,6 @@ pub(super) enum Recipe {
     Requests(Vec<Trigger>),
     /// By this call, found by the search.
     Call(Found),
-}
-
-/// A call that the search found; an empty expression is the import of the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Found {
-    path: String,
-    expression: String,
-    #[serde(default)]
-    function: String,
-    names: BTreeMap<String, (String, String)>,
 }
 
 /// When isolated commands ran.
@@ -83,68 +68,6 @@ pub(super) struct OnPatched {
     pub(super) returned: Returned,
     pub(super) lines: Ran,
     pub(super) runs: Runs,
-}
-
-#[derive(Serialize)]
-struct ReplayCase<'a> {
-    start: &'a str,
-    env: BTreeMap<&'a str, &'a str>,
-    host: String,
-    port: u16,
-    health: String,
-    start_ms: u64,
-    request_ms: u64,
-    requests: &'a [Trigger],
-    logs: Vec<String>,
-    files: &'a [&'a str],
-    function: &'a str,
-}
-
-#[derive(Deserialize)]
-struct ReplayReport {
-    healthy: bool,
-    answers: Vec<Answer>,
-    start: String,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    status: Option<u16>,
-    body: String,
-    error: String,
-    log: String,
-}
-
-#[derive(Serialize)]
-struct SearchCase<'a> {
-    mode: &'a str,
-    wanted: &'a Wanted,
-    targets: &'a [Target],
-    calls: u32,
-    seconds: f64,
-    call: Option<&'a Found>,
-    files: &'a [&'a str],
-}
-
-#[derive(Deserialize)]
-struct SearchReport {
-    found: Option<Found>,
-    tried: u32,
-    why: String,
-}
-
-#[derive(Deserialize)]
-struct CallReport {
-    raised: Option<Raised>,
-    value: String,
-}
-
-#[derive(Deserialize)]
-struct Raised {
-    kind: String,
-    message: String,
-    same: bool,
-    explicit: bool,
 }
 
 /// Makes one failure happen.
@@ -300,7 +223,7 @@ impl Reproducer<'_> {
             function: &self.wanted.function,
         };
         let wall = self.bounds.start_ms + self.bounds.request_ms * requests.len() as u64 + 10_000;
-        let outcome = self.run(tree, REPLAY, "replay.json", &case, wall).await?;
+        let outcome = run(self.runner, tree, REPLAY, "replay.json", &case, wall).await?;
         let report = read(&outcome, "replay.json", "the replay");
         Ok((outcome, report))
     }
@@ -312,7 +235,7 @@ impl Reproducer<'_> {
     ) -> Result<(Outcome, Result<SearchReport, String>)> {
         let case = self.case("search", targets, None, &[]);
         let wall = self.bounds.search_ms + 10_000;
-        let outcome = self.run(tree, SEARCH, "search.json", &case, wall).await?;
+        let outcome = run(self.runner, tree, SEARCH, "search.json", &case, wall).await?;
         let report = read(&outcome, "search.json", "the search");
         Ok((outcome, report))
     }
@@ -324,7 +247,7 @@ impl Reproducer<'_> {
         files: &[&str],
     ) -> Result<(Outcome, Result<CallReport, String>)> {
         let case = self.case("call", &[], Some(found), files);
-        let outcome = self.run(tree, SEARCH, "search.json", &case, 15_000).await?;
+        let outcome = run(self.runner, tree, SEARCH, "search.json", &case, 15_000).await?;
         let report = read(&outcome, "search.json", "the call");
         Ok((outcome, report))
     }
@@ -340,41 +263,6 @@ impl Reproducer<'_> {
         let calls = self.bounds.calls;
         SearchCase { mode, wanted: self.wanted, targets, calls, seconds, call, files }
     }
-
-    async fn run(
-        &self,
-        tree: &Tree,
-        script: &str,
-        report: &str,
-        case: &impl Serialize,
-        wall_ms: u64,
-    ) -> Result<Outcome> {
-        let mut job = self.runner.python(tree, "/aegis/harness.py");
-        let case = serde_json::to_string(case).map_err(|e| Error::internal(e.to_string()))?;
-        for (name, text) in [
-            ("harness.py", script),
-            ("case.json", &case),
-            ("inputs.py", INPUTS),
-            ("shapes.py", SHAPES),
-            ("lines.py", LINES),
-            ("annotation.py", ANNOTATION),
-            ("sitecustomize.py", SITE),
-        ] {
-            job.files.insert(name.to_owned(), text.to_owned());
-        }
-        job.collect = vec![report.to_owned(), "lines.tsv".to_owned()];
-        job.limits.wall_ms = wall_ms;
-        self.runner.run(&job).await
-    }
-}
-
-impl Found {
-    fn describe(&self) -> String {
-        match self.expression.as_str() {
-            "" => format!("importing {}", self.path),
-            call => call.chars().take(300).collect(),
-        }
-    }
 }
 
 impl Raised {
@@ -384,24 +272,6 @@ impl Raised {
             (true, _) => Provoked::Broken(format!("still {what}")),
             (false, true) => Provoked::Raised(what),
             (false, false) => Provoked::Broken(format!("one crash for another: {what}")),
-        }
-    }
-}
-
-fn read<T: for<'de> Deserialize<'de>>(
-    outcome: &Outcome,
-    name: &str,
-    what: &str,
-) -> Result<T, String> {
-    let parsed = outcome.reports.get(name).map(|text| serde_json::from_slice(text));
-    match (parsed, &outcome.end) {
-        (Some(Ok(report)), _) => Ok(report),
-        (_, End::TimedOut) => Err(format!("{what} reached its time limit")),
-        (_, End::Exceeded(limit)) => Err(format!("{what} reached its limit of {limit}")),
-        (_, end) => {
-            let said = outcome.stderr.text();
-            let last = said.lines().last().unwrap_or("no output").to_owned();
-            Err(format!("{what} broke off ({end:?}): {last}"))
         }
     }
 }
@@ -425,34 +295,4 @@ fn on_patched(outcome: &Outcome, provoked: Provoked) -> OnPatched {
     }
     let returned = returned.unwrap_or(Returned::Unknown);
     OnPatched { provoked, returned, lines, runs: vec![outcome.ran] }
-}
-
-/// Host, port and path of a plain `http` URL.
-fn address(url: &str) -> Result<(String, u16, String)> {
-    let invalid =
-        || Error::invalid(format!("{url:?}: the health URL must be http://host:port/path"));
-    let rest = url.strip_prefix("http://").ok_or_else(invalid)?;
-    let (authority, path) = match rest.find('/') {
-        Some(at) => rest.split_at(at),
-        None => (rest, "/"),
-    };
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().map_err(|_| invalid())?),
-        None => (authority, 80),
-    };
-    Ok((host.trim_matches(['[', ']']).to_owned(), port, path.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_health_url_is_taken_apart() {
-        let of = |url| address(url).unwrap();
-        assert_eq!(of("http://127.0.0.1:8000/h?x"), ("127.0.0.1".into(), 8000, "/h?x".into()));
-        assert_eq!(of("http://localhost"), ("localhost".into(), 80, "/".into()));
-        assert_eq!(of("http://[::1]:9/"), ("::1".into(), 9, "/".into()));
-        assert!(address("https://x/").is_err());
-    }
 }

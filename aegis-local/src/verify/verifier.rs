@@ -1,8 +1,6 @@
 //! The verifier: what is asked once, what is cached, and in which order things are proven.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aegis_core::model::{Case, Fix, Reproduction, Verification};
 use aegis_core::patch::Patch;
@@ -12,6 +10,7 @@ use aegis_core::{Digest, Error, ErrorKind, Result, Revision};
 use async_trait::async_trait;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
+use super::cache::Cache;
 use super::config::PythonVerifierConfig;
 use super::environment::Environment;
 use super::isolation::Isolation;
@@ -22,9 +21,6 @@ use super::runner::Runner;
 use super::wanted::Wanted;
 use super::workspace::{self, Exports, Tree};
 use crate::service::ServiceSpec;
-
-/// Results kept of each kind.
-const KEPT: usize = 16;
 
 /// Proves or rejects patches on one Python service.
 ///
@@ -216,71 +212,5 @@ impl Verifier for PythonVerifier {
         let mut proof = Proof::new(fix, patch.base.clone());
         self.prove(case, patch, &mut proof).await.map_err(|e| e.at("verify"))?;
         Ok(proof.finish())
-    }
-}
-
-type Slot<V> = Arc<OnceCell<Arc<V>>>;
-
-/// Results by key, each made once at a time, the newest kept.
-#[derive(Debug)]
-struct Cache<K, V> {
-    slots: Mutex<(HashMap<K, Slot<V>>, VecDeque<K>)>,
-}
-
-impl<K, V> Default for Cache<K, V> {
-    fn default() -> Self {
-        Self { slots: Mutex::new((HashMap::new(), VecDeque::new())) }
-    }
-}
-
-impl<K: Hash + Eq + Clone, V> Cache<K, V> {
-    fn forget(&self, key: &K) {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.0.remove(key);
-        slots.1.retain(|k| k != key);
-    }
-
-    async fn get<F: Future<Output = Result<V>>>(
-        &self,
-        key: K,
-        make: impl FnOnce() -> F,
-    ) -> Result<Arc<V>> {
-        let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            let (by_key, order) = &mut *slots;
-            if !by_key.contains_key(&key) {
-                order.push_back(key.clone());
-                if order.len() > KEPT {
-                    order.pop_front().map(|oldest| by_key.remove(&oldest));
-                }
-            }
-            by_key.entry(key).or_default().clone()
-        };
-        slot.get_or_try_init(|| async { make().await.map(Arc::new) }).await.cloned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_result_is_made_once_for_callers_at_the_same_time() {
-        let cache: Cache<u8, u32> = Cache::default();
-        let made = std::sync::atomic::AtomicU32::new(0);
-        let make = || async {
-            tokio::task::yield_now().await;
-            Ok(made.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
-        };
-        let (a, b) = tokio::join!(cache.get(1, make), cache.get(1, make));
-        assert_eq!((*a.unwrap(), *b.unwrap()), (0, 0));
-        assert_eq!(*cache.get(2, make).await.unwrap(), 1);
-    }
-
-    #[tokio::test]
-    async fn an_error_is_not_kept() {
-        let cache: Cache<u8, u32> = Cache::default();
-        assert!(cache.get(1, || async { Err(Error::timeout("later")) }).await.is_err());
-        assert_eq!(*cache.get(1, || async { Ok(7) }).await.unwrap(), 7);
     }
 }

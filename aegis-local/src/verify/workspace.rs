@@ -1,18 +1,16 @@
 //! Trees to run in: exported from the repository once, changed per candidate inside the isolation.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aegis_core::patch::{FileChange, Patch, apply};
 use aegis_core::port::Repository;
 use aegis_core::{Error, Result, Revision};
 use serde::Serialize;
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 
-/// Trees kept at once; a base is used for minutes, then the next one is.
-const KEPT: usize = 4;
+use super::cache::Cache;
 
 /// One file to put over a tree; no text deletes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,18 +75,16 @@ impl Tree {
     }
 }
 
-type Slot = Arc<OnceCell<Tree>>;
-
 /// Exported bases by the name of their tree, the newest kept.
 #[derive(Debug)]
 pub(super) struct Exports {
     scratch: PathBuf,
-    slots: Mutex<(HashMap<String, Slot>, VecDeque<String>)>,
+    trees: Cache<String, Tree>,
 }
 
 impl Exports {
     pub(super) fn new(scratch: PathBuf) -> Self {
-        Self { scratch, slots: Mutex::default() }
+        Self { scratch, trees: Cache::default() }
     }
 
     /// The exported tree of `at`, and the tree's name; one export at a time for each.
@@ -98,25 +94,13 @@ impl Exports {
         at: &Revision,
     ) -> Result<(String, Tree)> {
         let name = repository.tree(at).await?;
-        let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            let (by_name, order) = &mut *slots;
-            if !by_name.contains_key(&name) {
-                order.push_back(name.clone());
-                if order.len() > KEPT {
-                    order.pop_front().map(|oldest| by_name.remove(&oldest));
-                }
-            }
-            by_name.entry(name.clone()).or_default().clone()
+        let export = || async {
+            let tree = Tree::empty(&self.scratch)?;
+            repository.export(at, tree.base()).await?;
+            Ok(tree)
         };
-        let tree = slot
-            .get_or_try_init(|| async {
-                let tree = Tree::empty(&self.scratch)?;
-                repository.export(at, tree.base()).await?;
-                Ok::<_, Error>(tree)
-            })
-            .await?;
-        Ok((name, tree.clone()))
+        let tree = self.trees.get(name.clone(), export).await?;
+        Ok((name, Tree::clone(&tree)))
     }
 }
 
