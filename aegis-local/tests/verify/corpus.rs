@@ -141,6 +141,53 @@ const CORPUS: &[Sample] = &[
         true,
     ),
     sample(
+        "a text that is matched",
+        "import re\n\ndef minutes(text):\n    m = re.match(r'(\\d+)h(\\d+)', text)\n    return int(m.group(1)) * \
+         60 + int(m.group(2))\n",
+        "",
+        "minutes('90')",
+        true,
+    ),
+    sample(
+        "a queue of pairs",
+        "from collections import deque\n\ndef latest(events: list[tuple[str, int]], name: str) -> int:\n    \
+         return [n for e, n in events if e == name][-1]\n",
+        "",
+        "latest([('a', 1)], 'b')",
+        true,
+    ),
+    sample(
+        "an optional settings table",
+        "def limit(settings, user='anonymous'):\n    tiers = settings.get('tiers')\n    return tiers[user]\n",
+        "",
+        "limit({'other': 1})",
+        true,
+    ),
+    sample(
+        "a class method over a registry",
+        "class Registry:\n    entries = {'a': [1, 2], 'b': []}\n\n    @classmethod\n    def top(cls, name: str) -> \
+         int:\n        return max(cls.entries[name])\n",
+        "",
+        "Registry.top('b')",
+        true,
+    ),
+    sample(
+        "a tree of nodes",
+        "class Node:\n    def __init__(self, value, left=None, right=None):\n        self.value = value\n        \
+         self.left = left\n        self.right = right\n\ndef depth(node):\n    return 1 + max(depth(node.left), \
+         node.right.value)\n",
+        "",
+        "depth(None)",
+        true,
+    ),
+    sample(
+        "a byte string",
+        "def header(data: bytes) -> int:\n    return data[0] << 8 | data[1]\n",
+        "",
+        "header(b'')",
+        true,
+    ),
+    sample(
         "a secret number",
         "def check(code: int) -> int:\n    if code * 7919 % 104729 == 31337:\n        return 1 // 0\n    \
          return code\n",
