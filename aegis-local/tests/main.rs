@@ -4,4 +4,4 @@
 mod git;
 mod sources;
 mod supervise;
-
+mod verify;
