@@ -4,6 +4,7 @@
 
 pub mod git;
 mod http;
+pub mod local;
 pub mod notify;
 pub mod python;
 pub mod requests;

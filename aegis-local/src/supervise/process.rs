@@ -209,7 +209,7 @@ fn open_log(folder: &Path, revision: &Revision) -> Result<(PathBuf, File)> {
     for (_, old) in there.iter().take((there.len() + 1).saturating_sub(KEPT_LOGS)) {
         files::remove(old);
     }
-    let path = folder.join(format!("{next:06}-{}.log", revision.short()));
+    let path = folder.join(format!("{next:06}-{}.log", revision));
     let file = File::options().append(true).create_new(true).open(&path)?;
     Ok((path, file))
 }
