@@ -29,7 +29,7 @@ pub struct PythonVerifierConfig {
     pub search_calls: u32,
     /// Milliseconds of that search: 2,000.
     pub search_ms: u64,
-    /// Bytes of memory for everything in one run: 2 GiB.
+    /// Bytes of resident memory for everything in one run: 2 GiB.
     pub memory: u64,
     /// Bytes of disk for each private folder of a run, held in memory: 256 MiB.
     pub disk: u64,

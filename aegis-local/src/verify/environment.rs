@@ -71,6 +71,10 @@ impl Environment {
         let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|e| {
             Error::invalid(format!("{} gives no answer", python.display())).with_source(e)
         })?;
+        if !recent(&answer.version) {
+            let version = &answer.version;
+            return Err(Error::invalid(format!("Python {version}: 3.9 or later is needed")));
+        }
         let digest = Digest::of_json(&answer);
         let packages_at = changed_at(&answer);
         Ok(Self { answer, digest, packages_at })
@@ -148,7 +152,23 @@ impl Environment {
     }
 }
 
+fn recent(version: &str) -> bool {
+    let mut numbers = version.split('.').map_while(|n| n.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(3), Some(9))
+}
+
 fn changed_at(answer: &Answer) -> Option<SystemTime> {
     let packages = answer.paths.get("purelib")?;
     std::fs::metadata(packages).and_then(|m| m.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_interpreters_are_refused() {
+        assert!(recent("3.9.0") && recent("3.14.0rc1") && recent("4.0"));
+        assert!(!recent("3.8.18") && !recent("2.7.18") && !recent(""));
+    }
 }

@@ -67,7 +67,7 @@ pub struct Limits {
     pub wall_ms: u64,
     /// Seconds of CPU, a process.
     pub cpu: u64,
-    /// Bytes of memory: address space of a process, and resident in all of them.
+    /// Bytes of resident memory of all processes; one process may reserve four times as much.
     pub memory: u64,
     /// Bytes of one file.
     pub file: u64,
@@ -338,7 +338,9 @@ impl Isolation {
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => refused(&format!("{self:?} can't start: {e}")),
+                std::io::ErrorKind::NotFound => {
+                    refused(&format!("{}: {e}", self.unshare.display()))
+                }
                 _ => Error::from(e),
             })
     }
@@ -348,7 +350,7 @@ fn refused(why: &str) -> Error {
     Error::new(ErrorKind::Denied, format!("no isolation: {why}; {HINT}"))
 }
 
-/// The system's paths and the job's, without those that are beneath `/tmp` of nobody.
+/// The system's paths and the job's, the latter by their real names too.
 fn shown(extra: &[PathBuf]) -> Vec<String> {
     let mut paths: Vec<String> = SYSTEM.iter().map(|p| (*p).to_owned()).collect();
     for path in extra {

@@ -145,6 +145,7 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -165,6 +166,30 @@ mod tests {
         assert_eq!(of("make test"), None);
         assert_eq!(of("python run.py"), None);
         assert_eq!(with_coverage("pytest", &["it's.py"]), None);
+    }
+
+    fn judged(code: i32, declared: u32, failure: &str) -> Result<Report, String> {
+        let xml = format!(
+            "<testsuites><testsuite tests=\"{declared}\"><testcase classname=\"a\" name=\"b\">\
+             {failure}</testcase></testsuite></testsuites>"
+        );
+        Suite::judge(&Outcome {
+            end: End::Exited(code),
+            stdout: Default::default(),
+            stderr: Default::default(),
+            reports: BTreeMap::from([(JUNIT.to_owned(), xml.into_bytes())]),
+            ran: (Instant::now(), Duration::ZERO),
+        })
+    }
+
+    #[test]
+    fn a_report_counts_only_where_it_is_whole_and_agrees_with_the_code() {
+        assert!(judged(0, 1, "").is_ok());
+        assert!(judged(1, 1, "<failure/>").is_ok());
+        assert!(judged(0, 2, "").unwrap_err().contains("1 of 2"));
+        assert!(judged(0, 1, "<failure/>").unwrap_err().contains("contradicts"));
+        assert!(judged(1, 1, "").unwrap_err().contains("contradicts"));
+        assert!(judged(3, 1, "").unwrap_err().contains("broke off"));
     }
 
     #[test]

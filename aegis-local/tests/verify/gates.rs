@@ -111,6 +111,15 @@ async fn a_service_without_tests_is_capped_and_so_is_a_case_without_a_trace() {
 #[tokio::test(flavor = "multi_thread")]
 async fn coverage_counts_lines_in_the_middle_of_a_statement() {
     let long = "    return sum(\n        [\n            n,\n            n,\n        ]\n    )\n";
+    let code = "def f(n):\n    return sum(\n        [\n            n,\n        ]\n    )\n";
+    let files = [
+        ("code_.py", code),
+        ("tests/test_f.py", "import code_\n\ndef test_f():\n    code_.f(1)\n"),
+    ];
+    let middle = fix("code_.py", "            n,\n", "            n + 1,\n");
+    let verifier = verifier(&files, "python -m pytest -q");
+    let v = verifier.verify(&case("no trace", &[]), &middle).await.unwrap();
+    assert_eq!(v.score.coverage.bps(), 10_000, "{:?}", v.notes);
     let unrun = "    if n > 1000:\n        n = 1000\n    return n * 2\n";
     let all = verify(&fix("code_.py", BODY, long)).await;
     assert_eq!(all.score.coverage.bps(), 10_000, "{:?}", all.notes);

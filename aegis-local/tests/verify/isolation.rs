@@ -80,6 +80,7 @@ async fn nothing_outside_can_be_written_and_the_base_stays_as_it_is() {
     let outside = tempfile::tempdir().unwrap();
     let path = outside.path().join("x").display().to_string();
     let shown = venv().join("x").display().to_string();
+    let _ = std::fs::remove_file(&shown);
     let script = format!(
         "for f in /x /aegis/x {shown} {path}; do (echo 1 >> $f) 2>/dev/null && echo wrote $f; done; \
          for f in / /usr /etc/passwd; do [ -w $f ] && echo wrote $f; done; \

@@ -173,6 +173,18 @@ async fn a_fix_that_does_not_fix_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_is_only_hidden_from_the_client_is_denied() {
+    let hidden = fix(
+        "app.py",
+        "            status, body = 500, \"internal error\"\n",
+        "            status, body = 200, \"0.0\"\n",
+    );
+    let v = verify(&hidden).await;
+    assert_eq!(answer(&v, "reproduction-fixed"), Some(GateAnswer::Deny), "{:?}", v.gates);
+    assert!(v.feedback().contains("still raises"), "{}", v.feedback());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_crash_in_place_of_the_first_is_denied() {
     let v = verify(&stats_fix("    return total(values) / (len(values) or None)\n")).await;
     assert_eq!(answer(&v, "reproduction-fixed"), Some(GateAnswer::Deny), "{:?}", v.gates);

@@ -161,7 +161,7 @@ def command(job):
     for which, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, limits["file"]),
-        (resource.RLIMIT_AS, limits["memory"]),
+        (resource.RLIMIT_AS, 4 * limits["memory"]),
         (resource.RLIMIT_CPU, limits["cpu"]),
         (resource.RLIMIT_NPROC, limits["processes"]),
         (resource.RLIMIT_NOFILE, 1024),
