@@ -3,9 +3,9 @@
 //! A busy disk changes every figure tenfold, so that the bare `fdatasync` loop runs in the same run,
 //! round by round with the journal, and the ratio is what counts. `AEGIS_BENCH_DIR` chooses the disk.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::hint::black_box;
-use std::io::Write as _;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,8 +20,10 @@ use criterion::{Criterion, Throughput};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// What one commit writes to the write-ahead log at the least: two frames of a page each.
+/// About what one commit writes to the write-ahead log: two frames of a page each.
 const BARE: [u8; 8_192] = [7; 8_192];
+/// The size at which SQLite begins to write over its log: a file that grows syncs more slowly.
+const LOG: u64 = 4 * 1_024 * 1_024;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(300);
 
@@ -106,6 +108,7 @@ impl Bench {
 fn bare(file: &mut File, ends: Instant) -> std::io::Result<u64> {
     let mut count = 0;
     while Instant::now() < ends {
+        file.seek(SeekFrom::Start(count * BARE.len() as u64 % LOG))?;
         file.write_all(black_box(&BARE))?;
         file.sync_data()?;
         count += 1;
@@ -116,7 +119,11 @@ fn bare(file: &mut File, ends: Instant) -> std::io::Result<u64> {
 /// Alternates between the bare loop and the journal, so that both see the same disk.
 fn ratios(runtime: &Runtime) -> Result<()> {
     let folder = folder()?;
-    let mut file = OpenOptions::new().create(true).append(true).open(folder.path().join("bare"))?;
+    let mut file = File::create(folder.path().join("bare"))?;
+    for _ in 0..LOG / BARE.len() as u64 {
+        file.write_all(&BARE)?;
+    }
+    file.sync_all()?;
     let mut lone = runtime.block_on(Bench::new(&folder.path().join("one.db"), 1))?;
     let mut crowd = runtime.block_on(Bench::new(&folder.path().join("many.db"), 64))?;
     let mut rates = [const { Vec::new() }; 3];
