@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::id::Timestamp;
 use crate::machine::{Incident, Record, Watch};
 use crate::model::{
-    Baseline, Case, Evidence, Exercise, Metric, MetricEvidence, Query, Readings, Samples, Verdict,
+    Baseline, Case, Evidence, Exercise, Metric, MetricEvidence, Query, Readings, Samples,
+    SignalKind, Verdict,
 };
 
 /// The shortest window that is asked of a metric source.
@@ -98,7 +99,8 @@ impl Driver {
         let count = |print| sightings.count(&case.service, print, from, now, &watch.revision);
         evidence.exercise.recurrences += count(&case.fingerprint);
         // Other errors of the same incident: those that joined it since the release went live.
-        let joined: BTreeSet<_> = case.symptoms.iter().map(|s| &s.fingerprint).collect();
+        let errors = case.symptoms.iter().filter(|s| matches!(s.kind, SignalKind::Error(_)));
+        let joined: BTreeSet<_> = errors.map(|s| &s.fingerprint).collect();
         for print in joined.into_iter().filter(|p| **p != case.fingerprint) {
             let first = sightings.first(&case.service, print);
             if first.is_some_and(|at| at >= watch.live_at) {

@@ -27,6 +27,12 @@ use crate::requests::{RequestLog, ServedRequest};
 
 /// How often malformed lines are reported at most.
 const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// A log whose end was seen less than this ago is read as it is written.
+const LIVE: Duration = Duration::from_secs(2);
+
+/// A line that tells an older time than this is no request that just ended.
+const SLOWEST: Duration = Duration::from_secs(300);
 /// How far ahead of now a time may be, to be believed.
 const AHEAD: Duration = Duration::from_secs(3600);
 /// Polls that one call makes at most: 32 MiB of log.
@@ -67,6 +73,8 @@ struct Inner {
     reading: Reading,
     ignored: Vec<String>,
     malformed: Malformed,
+    /// When the end of the log was last seen.
+    caught_up: Option<Instant>,
 }
 
 /// Lines that were not understood.
@@ -153,6 +161,7 @@ impl AccessLog {
             reading: self.reading,
             ignored: self.ignored.clone(),
             malformed: Malformed::default(),
+            caught_up: None,
         };
         let work = move || {
             let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,13 +176,21 @@ impl AccessLog {
 
 impl Inner {
     fn catch_up(&mut self) -> Result<()> {
+        // A line that was not there a moment ago tells of a request that ended since. That is when it
+        // counts: its own time may be cut to the second, or be the time when a slow one began, and
+        // then it would fall into a window that was asked about already.
+        let live = self.caught_up.is_some_and(|at| at.elapsed() < LIVE);
         for _ in 0..MAX_POLLS {
             let lines = self.tail.poll().map_err(|e| e.at("access log"))?;
-            let latest = SystemClock.now().plus(AHEAD);
+            let now = SystemClock.now();
+            let latest = now.plus(AHEAD);
             for line in &lines {
                 // One line from the future would push every other one out of the window.
                 match self.reading.entry(&line.text).filter(|entry| entry.at <= latest) {
-                    Some(entry) => {
+                    Some(mut entry) => {
+                        if live && entry.at > now.minus(SLOWEST) {
+                            entry.at = now;
+                        }
                         let path = route::path_of(&entry.target);
                         if !self.ignored.iter().any(|prefix| path.starts_with(prefix)) {
                             self.window.push(entry);
@@ -184,6 +201,7 @@ impl Inner {
                 }
             }
             if self.tail.state() != TailState::Behind {
+                self.caught_up = Some(Instant::now());
                 break;
             }
         }

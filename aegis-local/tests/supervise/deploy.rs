@@ -48,7 +48,7 @@ async fn a_moved_branch_is_deployed_and_the_old_process_ended() {
     let name = |log: &Option<std::path::PathBuf>| {
         log.as_ref().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
     };
-    assert_eq!(name(&status.log), format!("000002-{}.log", next.short()));
+    assert_eq!(name(&status.log), format!("000002-{next}.log"));
     assert!(name(&old.log).starts_with("000001-"));
     supervisor.shutdown(true).await.unwrap();
     assert!(!running(status.pid.unwrap()));

@@ -139,16 +139,19 @@ fn describe(incident: &Incident, phase: Phase) -> (Tone, String) {
 
 /// The table at the end.
 pub(super) fn tell(terminal: &mut Terminal, report: &Report, totals: &Totals, scene: &Scene) {
-    let headings = ["incident", "what", "outcome", "time in each stage", "confidence", "branch"];
+    let headings = ["incident", "what broke", "outcome", "confidence", "branch"];
     let rows: Vec<Vec<String>> = report.incidents.iter().map(cells).collect();
     terminal.text(Tone::Plain, "");
     terminal.text(Tone::Plain, table(&headings, &rows));
     terminal.text(Tone::Plain, "");
     for row in &report.incidents {
+        let stages: Vec<String> =
+            row.stages.iter().map(|s| format!("{} {}", s.name, span(s.ms))).collect();
+        terminal.text(Tone::Plain, format!("{}  {}", row.id, stages.join(", ")));
         if let Some(total) = row.beside.to_merge_ms {
             let own = total.saturating_sub(row.beside.tests_ms);
             let text = format!(
-                "{}  detection to merge {}, of it Aegis itself {}",
+                "{}  detection to merge {}, of it Aegis' own share {}",
                 row.id,
                 span(total),
                 span(own)
@@ -166,13 +169,14 @@ pub(super) fn tell(terminal: &mut Terminal, report: &Report, totals: &Totals, sc
 }
 
 fn cells(row: &Row) -> Vec<String> {
-    let stages: Vec<String> =
-        row.stages.iter().map(|s| format!("{} {}", s.name, span(s.ms))).collect();
+    let mut title = row.beside.title.clone();
+    if title.chars().count() > 40 {
+        title = title.chars().take(39).chain(['…']).collect();
+    }
     vec![
         row.id.clone(),
-        row.beside.title.clone(),
+        title,
         row.outcome.clone(),
-        stages.join(", "),
         row.confidence.map_or(String::from("-"), |c| format!("{:.1}%", c * 100.0)),
         row.branch.clone().unwrap_or_else(|| String::from("-")),
     ]
