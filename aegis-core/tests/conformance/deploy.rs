@@ -8,7 +8,7 @@ use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
 use aegis_core::testkit::conformance::deploy::{Bench, test_all};
 use aegis_core::testkit::stages::numbered;
 use aegis_core::testkit::{Branch, World};
-use aegis_core::{EffectKey, Error, Result, Revision, Timestamp};
+use aegis_core::{EffectKey, EffectKind, Error, Result, Revision, Timestamp};
 use async_trait::async_trait;
 
 use super::{breaks, world};
@@ -98,7 +98,8 @@ impl Deployer for Flawed {
     async fn lookup(&self, key: &EffectKey) -> Result<Option<Rollout>> {
         let mut key = key.clone();
         if self.is(Flaw::MixesAttempts) {
-            let two = key.attempt == 1 && self.world.with(|r| r.branches.len() == 2);
+            let fix = key.kind != EffectKind::Revert;
+            let two = fix && key.attempt == 1 && self.world.with(|r| r.branches.len() == 2);
             key.attempt += u32::from(two);
         }
         if self.is(Flaw::LookupWrites) {
