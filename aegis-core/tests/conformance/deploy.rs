@@ -35,6 +35,11 @@ enum Flaw {
     RevertsAgain,
     RevertsNothing,
     MixesAttempts,
+    SubmitsToRelease,
+    NamesAnotherHead,
+    MergesWithdrawn,
+    BlindToPeople,
+    ForgetsMerges,
 }
 
 #[derive(Debug)]
@@ -92,6 +97,11 @@ impl Deployer for Flawed {
         if self.is(Flaw::SubmitsOnAnyBase) {
             return self.on_base(order.base(), self.world.submit(order)).await;
         }
+        if self.is(Flaw::SubmitsToRelease) {
+            let done = self.world.submit(order).await;
+            self.world.with(|r| r.push());
+            return done;
+        }
         self.world.submit(order).await.map(|r| self.told(r))
     }
 
@@ -110,6 +120,11 @@ impl Deployer for Flawed {
             (Flaw::MergesProposals, Some(Rollout::AwaitingPerson)) => {
                 Some(Rollout::Ready { head: Revision::new("e".repeat(40)) })
             }
+            (Flaw::NamesAnotherHead, Some(Rollout::Ready { .. }))
+            | (Flaw::BlindToPeople, Some(Rollout::ClosedByPerson)) => {
+                Some(Rollout::Ready { head: Revision::new("e".repeat(40)) })
+            }
+            (Flaw::ForgetsMerges, Some(Rollout::Merged { .. })) => Some(Rollout::AwaitingPerson),
             (_, seen) => seen.map(|r| self.told(r)),
         })
     }
@@ -117,6 +132,9 @@ impl Deployer for Flawed {
     async fn merge(&self, order: &MergeOrder) -> Result<Rollout> {
         if self.is(Flaw::MergesAnyHead) {
             self.branch(order.key(), |b| b.head = order.head().clone());
+        }
+        if self.is(Flaw::MergesWithdrawn) {
+            self.branch(order.key(), |b| b.withdrawn = false);
         }
         if self.is(Flaw::MergesAgain) {
             self.branch(order.key(), |b| b.merged = None);
@@ -256,12 +274,16 @@ async fn the_world_passes() {
 async fn a_lookup_that_writes_or_forgets_is_caught() {
     caught(Flaw::LookupWrites, "`lookup` never writes").await;
     caught(Flaw::LookupForgets, "`lookup` tells `Withdrawn` from never submitted").await;
+    caught(Flaw::NamesAnotherHead, "`Ready` names its head").await;
+    caught(Flaw::BlindToPeople, "a person deleted is `ClosedByPerson`").await;
+    caught(Flaw::ForgetsMerges, "`lookup` answers for the fix of that attempt").await;
     caught(Flaw::MixesAttempts, "each attempt has a branch and a state of its own").await;
 }
 
 #[tokio::test]
 async fn a_submit_that_is_not_idempotent_or_ignores_the_base_is_caught() {
     caught(Flaw::SubmitsAgain, "a second submit with the same key").await;
+    caught(Flaw::SubmitsToRelease, "`submit` leaves the release branch alone").await;
     caught(Flaw::SubmitsOnAnyBase, "`submit` answers `BaseMoved`").await;
     caught(Flaw::ReopensClosed, "what a person closed is not opened again").await;
     caught(Flaw::MergesProposals, "`AwaitingPerson`, never `Ready`").await;
@@ -270,6 +292,7 @@ async fn a_submit_that_is_not_idempotent_or_ignores_the_base_is_caught() {
 #[tokio::test]
 async fn a_merge_of_something_else_or_once_more_is_caught() {
     caught(Flaw::MergesAnyHead, "only the head that was verified").await;
+    caught(Flaw::MergesWithdrawn, "what was withdrawn is not merged").await;
     caught(Flaw::MergesAgain, "a second merge with the same key").await;
     caught(Flaw::MergesOnAnyBase, "where the base has moved `merge`").await;
 }

@@ -97,3 +97,17 @@ async fn a_diagnoser_of_many_minds_is_caught() {
     };
     caught("says the same", moody).await;
 }
+
+#[tokio::test]
+async fn a_diagnosis_that_a_person_can_do_nothing_with_is_caught() {
+    let mute = |_: &Case, mut d: Diagnosis| {
+        d.hypotheses.iter_mut().for_each(|h| h.cause = Cause::Environment(String::new()));
+        d
+    };
+    caught("says what to look at", mute).await;
+    let nameless = |_: &Case, mut d: Diagnosis| {
+        d.author.clear();
+        d
+    };
+    caught("names the revision that was read, and its author", nameless).await;
+}

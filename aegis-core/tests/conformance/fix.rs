@@ -1,10 +1,12 @@
 //! The suite of fix generators.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aegis_core::model::{Case, Cause, Diagnosis, Fix, FixKind, Hypothesis, Location};
 use aegis_core::patch::{Edit, Patch};
 use aegis_core::stage::FixGenerator;
-use aegis_core::testkit::conformance;
 use aegis_core::testkit::stages::{Offers, numbered};
+use aegis_core::testkit::{Chaos, Mischief, conformance};
 use aegis_core::{Confidence, Revision};
 
 use super::{base, breaks, case, fixes};
@@ -89,4 +91,26 @@ async fn patching_what_is_no_bug_is_caught() {
         if all.is_empty() && !case.tried(&one.digest()) { vec![one] } else { all }
     };
     caught("nothing is patched", fixes(offers(), always)).await;
+}
+
+#[tokio::test]
+async fn a_fix_that_nobody_made_or_that_does_nothing_is_caught() {
+    each("names its author", |fix| fix.author.clear()).await;
+    let empty = |_: &Case, _: &Diagnosis, mut all: Vec<Fix>| {
+        all.truncate(1);
+        all.iter_mut().for_each(|fix| fix.kind = FixKind::Patch(Patch::new(base(), vec![])));
+        all
+    };
+    caught("a patch changes something", fixes(offers(), empty)).await;
+}
+
+#[tokio::test]
+async fn a_generator_of_many_minds_is_caught() {
+    let calls = AtomicUsize::new(0);
+    let moody = move |_: &Case, _: &Diagnosis, mut all: Vec<Fix>| {
+        all.truncate(3 - calls.fetch_add(1, Ordering::SeqCst) % 2);
+        all
+    };
+    caught("offers the same for the same case", fixes(offers(), moody)).await;
+    caught("not that there is no fix", Chaos::new(offers(), Mischief::Fail, 1)).await;
 }

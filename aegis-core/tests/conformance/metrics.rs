@@ -66,7 +66,7 @@ async fn a_metric_left_out_added_or_out_of_order_is_caught() {
     caught(
         sentence,
         metrics(shop(), |_, mut s| {
-            s.series.sort_by(|a, b| a.0.to_string().cmp(&b.0.to_string()));
+            s.series.sort_by_key(|(metric, _)| metric.to_string());
             s
         }),
     )
@@ -115,4 +115,15 @@ async fn a_source_that_fails_as_a_whole_is_caught() {
         samples
     });
     caught("one entry for each metric asked", tired).await;
+}
+
+#[tokio::test]
+async fn an_answer_to_no_question_is_caught() {
+    let chatty = |query: &Query, mut samples: Samples| {
+        if query.metrics.is_empty() {
+            samples.series.push((Metric::Health, Readings::Missing(Missing::NoData)));
+        }
+        samples
+    };
+    caught("an empty list of metrics", metrics(shop(), chatty)).await;
 }

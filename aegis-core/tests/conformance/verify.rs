@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aegis_core::model::{Case, Fix, GateAnswer, GateReport, TestCounts, Tests, Verification};
+use aegis_core::model::{
+    Case, Fix, GateAnswer, GateReport, Score, TestCounts, Tests, Verification,
+};
 use aegis_core::stage::Verifier;
 use aegis_core::testkit::stages::{Passes, numbered};
 use aegis_core::testkit::{Chaos, Mischief, conformance, mint};
@@ -117,4 +119,19 @@ async fn a_verifier_that_a_dropped_call_breaks_is_caught() {
         }
     }
     caught("`Err` means that it could not be told", Stuck(proves(), AtomicUsize::new(0))).await;
+}
+
+#[tokio::test]
+async fn a_pass_without_any_confidence_or_of_many_minds_is_caught() {
+    each("exactly where a gate denies", |seen| seen.with_score(Score::default())).await;
+    let calls = AtomicUsize::new(0);
+    let moody = move |seen: Verification| {
+        let hold = GateReport::new("owner", GateAnswer::Hold, "its owner asked");
+        let mut gates = seen.gates.clone();
+        if calls.fetch_add(1, Ordering::SeqCst) > 2 {
+            gates.push(hold);
+        }
+        seen.with_gates(gates)
+    };
+    each("answers the same", moody).await;
 }
