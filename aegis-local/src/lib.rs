@@ -3,6 +3,8 @@
 #![deny(missing_docs)]
 
 pub mod git;
+mod http;
+pub mod local;
 pub mod notify;
 pub mod python;
 pub mod requests;

@@ -2,7 +2,7 @@
 //!
 //! [`staging`] prepares a Python environment and the shop, a small web shop whose Git history is
 //! the same on every machine. [`traffic`] sends requests to a service and writes down the answers.
-//! Nothing here knows how a service is healed.
+//! [`heal`] plays `make heal` on them, [`terminal`] shows it, [`report`] reads its journal.
 //!
 //! ```no_run
 //! use aegis_examples::staging::{script, shop, venv};
@@ -23,5 +23,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod heal;
+pub mod report;
 pub mod staging;
+pub mod terminal;
 pub mod traffic;

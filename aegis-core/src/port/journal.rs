@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{Digest, EffectKey, Fingerprint, IncidentId, ServiceName, Timestamp};
-use crate::machine::{Entry, Phase, Record};
+use crate::machine::{Entry, Incident, Phase, Record};
 use crate::model::IncidentKind;
 use crate::policy::Control;
 
@@ -45,6 +45,14 @@ pub struct NewIncident {
     pub opened: Record,
     /// Where it is closed: reopen the last one with this record, if that was closed after this.
     pub reopen: Option<(Timestamp, Record)>,
+}
+
+impl NewIncident {
+    /// The phase that its first record leads to; `Diagnosing` where that record can't begin one.
+    pub fn phase(&self) -> Phase {
+        let first = Entry { seq: 1, at: self.at, record: self.opened.clone() };
+        Incident::begin(&first).map_or(Phase::Diagnosing, |incident| incident.phase)
+    }
 }
 
 /// What became of it.
@@ -156,6 +164,21 @@ pub struct Filter {
     pub before: Option<IncidentId>,
     /// At most so many; 0 is the journal's own bound of 1,000.
     pub limit: usize,
+}
+
+impl Batch {
+    /// `Invalid` unless the entries are numbered from `expected_seq` + 1 without gaps.
+    pub fn check(&self) -> Result<()> {
+        let wrong = (self.expected_seq + 1..).zip(&self.entries).find(|(seq, e)| *seq != e.seq);
+        match wrong {
+            None => Ok(()),
+            Some((seq, entry)) => {
+                let (id, is) = (&self.incident, entry.seq);
+                let why = format!("a record of {id} is numbered {is} where {seq} comes next");
+                Err(Error::invalid(why).at("journal"))
+            }
+        }
+    }
 }
 
 impl Filter {

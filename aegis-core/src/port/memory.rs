@@ -50,6 +50,11 @@ impl MemoryJournal {
     }
 }
 
+/// Wide, since amounts may be as large as a counter's limit.
+fn sum(taken: &BTreeMap<String, u64>) -> u128 {
+    taken.values().copied().map(u128::from).sum()
+}
+
 impl State {
     fn row(&mut self, id: &IncidentId) -> Result<&mut Row> {
         self.rows.get_mut(id).ok_or_else(|| Error::not_found(format!("no incident {id}")))
@@ -69,6 +74,7 @@ impl Row {
 #[async_trait]
 impl Journal for MemoryJournal {
     async fn open(&self, new: NewIncident) -> Result<Opened> {
+        let phase = new.phase();
         let mut state = self.lock();
         let same = |row: &&mut Row| {
             row.summary.service == new.service && row.summary.fingerprint == new.fingerprint
@@ -97,7 +103,7 @@ impl Journal for MemoryJournal {
             service: new.service,
             fingerprint: new.fingerprint,
             kind: new.kind,
-            phase: Phase::Diagnosing,
+            phase,
             opened_at: new.at,
             updated_at: new.at,
             seq: 1,
@@ -109,6 +115,7 @@ impl Journal for MemoryJournal {
     }
 
     async fn commit(&self, batch: Batch) -> Result<u64> {
+        batch.check()?;
         let mut state = self.lock();
         let row = state.row(&batch.incident)?;
         row.fenced(batch.fence)?;
@@ -139,16 +146,12 @@ impl Journal for MemoryJournal {
             held.0 = effect.request.or(held.0.take());
             held.1 = effect.status;
         }
-        match batch.slot {
-            SlotChange::Take => {
-                state.slots.insert(service, batch.incident.clone());
+        if batch.phase.is_terminal() || batch.slot == SlotChange::Free {
+            if state.slots.get(&service) == Some(&batch.incident) {
+                state.slots.remove(&service);
             }
-            SlotChange::Free => {
-                if state.slots.get(&service) == Some(&batch.incident) {
-                    state.slots.remove(&service);
-                }
-            }
-            SlotChange::Keep => {}
+        } else if batch.slot == SlotChange::Take {
+            state.slots.insert(service, batch.incident.clone());
         }
         let row = state.row(&batch.incident)?;
         if let Some(last) = batch.entries.last() {
@@ -217,8 +220,8 @@ impl Journal for MemoryJournal {
         if taken.contains_key(key) {
             return Ok(());
         }
-        let sum: u64 = taken.values().sum();
-        if sum.saturating_add(amount) > limit {
+        let sum = sum(taken);
+        if u128::from(amount) + sum > u128::from(limit) {
             let why = format!("{counter} is at {sum} of {limit}");
             return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
         }
@@ -233,7 +236,8 @@ impl Journal for MemoryJournal {
     }
 
     async fn used(&self, counter: &str) -> Result<u64> {
-        Ok(self.lock().counters.get(counter).map_or(0, |taken| taken.values().sum()))
+        let sum = self.lock().counters.get(counter).map_or(0, sum);
+        Ok(u64::try_from(sum).unwrap_or(u64::MAX))
     }
 
     async fn control(&self) -> Result<Control> {

@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Proving a patch on a Python service: isolated, against its own tests and its own failure.
+//!
+//! [`PythonVerifier`] exports the base, asks the static gates, then runs in namespaces of their own
+//! ([`isolation`]): the suite on the base (cached) and on the patched tree with coverage, and the
+//! failure itself, by the request that failed or by a small call of the function that raised, on the
+//! base and then several times on the patched tree. Gates come first; what passes is scored.
+//!
+//! What it does not promise: the code under test shares an interpreter with the test runner, so that
+//! code written to deceive the runner can; and a patch that passes everything may still be wrong.
+
+mod cache;
+pub mod capture;
+mod config;
+pub mod environment;
+mod gates;
+mod harness;
+pub mod isolation;
+pub mod junit;
+mod prove;
+mod pytest;
+mod reproduce;
+mod runner;
+mod score;
+mod source;
+mod verifier;
+mod wanted;
+pub mod workspace;
+
+pub use config::PythonVerifierConfig;
+pub use verifier::PythonVerifier;

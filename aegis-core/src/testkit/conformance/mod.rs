@@ -38,11 +38,13 @@
 //! # requests_keep_the_contract_of_a_metric_source();
 //! ```
 //!
-//! The suite of a deployer needs a remote that it may break: see [`deploy::Bench`].
+//! The suite of a deployer needs a remote that it may break: see [`deploy::Bench`]. That of a journal,
+//! a port and no stage, is [`mod@journal`].
 
 pub mod deploy;
 pub mod diagnose;
 pub mod fix;
+pub mod journal;
 pub mod judge;
 pub mod metrics;
 pub mod verify;

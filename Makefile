@@ -1,0 +1,59 @@
+# make heal   a broken service heals itself, on this machine alone
+# make test   every test, with what they need installed where it is missing
+# make check  formatting, lints, documentation, licences, forbidden dependencies
+# make bench  criterion benches
+# make soak   the long runs: full counts of random histories, crashes and kills
+
+SHELL := /bin/bash
+CARGO ?= cargo
+DENY_VERSION := 0.20.2
+DENY := target/tools/bin/cargo-deny
+ARGS ?=
+
+.PHONY: heal test check bench soak fmt clippy doc deny forbidden packages
+
+heal: packages
+	$(CARGO) run --locked --release -p aegis-examples --example heal -- $(ARGS)
+
+test: packages
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run --locked --workspace --all-targets --no-fail-fast; \
+	else \
+	  $(CARGO) test --locked --workspace --all-targets --no-fail-fast; \
+	fi
+	$(CARGO) test --locked --workspace --doc
+
+check: fmt clippy doc deny forbidden
+
+fmt:
+	$(CARGO) fmt --all -- --check
+
+# The written list of feature sets; each compiles by itself and without a warning.
+clippy:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked -p aegis-core --no-default-features -- -D warnings
+	$(CARGO) clippy --locked -p aegis-core --features mock -- -D warnings
+	$(CARGO) clippy --locked -p aegis-core --features testkit -- -D warnings
+	$(CARGO) clippy --locked -p aegis-sql --no-default-features -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
+
+deny: $(DENY)
+	$(DENY) --locked --offline check licenses bans sources
+
+$(DENY):
+	$(CARGO) install --locked --root target/tools --version $(DENY_VERSION) cargo-deny
+
+forbidden:
+	./scripts/core-tree.sh
+
+bench:
+	$(CARGO) bench --locked -p aegis-benches $(ARGS)
+
+soak: packages
+	./scripts/soak.sh
+
+# What the tests and `make heal` need from the system: python3 with venv, and unshare.
+packages:
+	@./scripts/packages.sh

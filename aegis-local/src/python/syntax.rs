@@ -1,0 +1,145 @@
+//! Whether a file is Python at all, and which of its lines run.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ruff_python_ast::{AnyNodeRef, ExceptHandler, PythonVersion, Stmt};
+use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
+use ruff_text_size::{Ranged, TextSize};
+
+use super::source::children;
+
+/// Where and why a file does not parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SyntaxError {
+    /// The file.
+    pub path: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// What the parser says.
+    pub message: String,
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.path, self.line, self.column, self.message)
+    }
+}
+
+impl std::error::Error for SyntaxError {}
+
+/// Parses a module for Python 3.11, the oldest version that is patched: what newer grammar alone
+/// accepts is an error too.
+pub(super) fn parse(
+    path: &str,
+    text: &str,
+) -> Result<Parsed<ruff_python_ast::ModModule>, SyntaxError> {
+    let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY311);
+    let parsed = parse_unchecked(text, options);
+    if let Some(error) = parsed.errors().first() {
+        return Err(error_at(path, text, error.location.start(), error.error.to_string()));
+    }
+    if let Some(error) = parsed.unsupported_syntax_errors().first() {
+        return Err(error_at(path, text, error.range.start(), error.to_string()));
+    }
+    parsed
+        .try_into_module()
+        .ok_or_else(|| error_at(path, text, TextSize::new(0), "not a module".to_owned()))
+}
+
+/// Checks that `text` parses as Python 3.11.
+///
+/// # Errors
+///
+/// The first error, with its place. A file that only a newer Python accepts is an error as well.
+pub fn check(path: &str, text: &str) -> Result<(), SyntaxError> {
+    parse(path, text).map(|_| ())
+}
+
+/// The lines, from 1, on which a statement starts that does something when it is run: no blank
+/// lines, comments, docstrings or `else:`.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn executable_lines(text: &str) -> Result<BTreeSet<u32>, SyntaxError> {
+    let parsed = parse("", text)?;
+    let starts = line_starts(text);
+    let mut lines = BTreeSet::new();
+    let mut queue: Vec<&[Stmt]> = vec![&parsed.syntax().body];
+    while let Some(body) = queue.pop() {
+        for stmt in body {
+            if !is_inert(stmt) {
+                lines.insert(line_at(&starts, stmt.start()));
+            }
+            if let Stmt::Try(attempt) = stmt {
+                for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+                    lines.insert(line_at(&starts, handler.start()));
+                }
+            }
+            queue.extend(children(stmt));
+        }
+    }
+    Ok(lines)
+}
+
+/// Docstrings and other bare strings, and declarations that compile to nothing.
+fn is_inert(stmt: &Stmt) -> bool {
+    match AnyNodeRef::from(stmt) {
+        AnyNodeRef::StmtExpr(e) => e.value.is_string_literal_expr(),
+        AnyNodeRef::StmtGlobal(_) | AnyNodeRef::StmtNonlocal(_) => true,
+        _ => false,
+    }
+}
+
+/// Byte offsets at which the lines start.
+pub(super) fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// The line, from 1, that holds `offset`.
+pub(super) fn line_at(starts: &[usize], offset: TextSize) -> u32 {
+    u32::try_from(starts.partition_point(|&start| start <= offset.to_usize())).unwrap_or(u32::MAX)
+}
+
+fn error_at(path: &str, text: &str, at: TextSize, message: String) -> SyntaxError {
+    let starts = line_starts(text);
+    let line = line_at(&starts, at);
+    let start = starts.get(line.saturating_sub(1) as usize).copied().unwrap_or(0);
+    let before = text.get(start..at.to_usize()).unwrap_or_default().chars().count();
+    SyntaxError {
+        path: path.to_owned(),
+        line,
+        column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
+        message,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_where_it_is() {
+        let error = check("a.py", "x = 1\ndef f(:\n    pass\n").unwrap_err();
+        assert_eq!((error.line, error.path.as_str()), (2, "a.py"));
+        assert!(error.column > 1, "{error}");
+    }
+
+    #[test]
+    fn what_only_a_newer_python_accepts_is_an_error() {
+        assert!(check("a.py", "x = f'{d['k']}'\n").is_err());
+        assert!(check("a.py", "x = f'{d[\"k\"]}'\n").is_ok());
+    }
+
+    #[test]
+    fn lines_that_run_leave_out_comments_and_docstrings() {
+        let text = "'''Doc.'''\n\n# why\ndef f(a):\n    '''Doc.'''\n    if a:\n        return 1\n    \
+                    else:\n        return (\n            2\n        )\n";
+        assert_eq!(executable_lines(text).unwrap().into_iter().collect::<Vec<_>>(), [4, 6, 7, 9]);
+    }
+}

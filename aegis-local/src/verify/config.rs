@@ -1,0 +1,86 @@
+//! Bounds of a verification.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::isolation::Limits;
+use super::reproduce::Bounds;
+
+/// Bounds of a verification; the defaults suit a small service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct PythonVerifierConfig {
+    /// Files that a fix may change: 3.
+    pub max_files: usize,
+    /// Lines that a fix may add and remove together: 60.
+    pub max_lines: usize,
+    /// How often the failure must stay away on the patched tree: 3.
+    pub repeats: u32,
+    /// Milliseconds that one run of the suite may take: 120,000.
+    pub suite_ms: u64,
+    /// Milliseconds until the service has to be healthy: 10,000.
+    pub start_ms: u64,
+    /// Milliseconds for one replayed request: 5,000.
+    pub request_ms: u64,
+    /// Calls of the search for small inputs: 500.
+    pub search_calls: u32,
+    /// Milliseconds of that search: 2,000.
+    pub search_ms: u64,
+    /// Bytes of resident memory for everything in one run: 2 GiB.
+    pub memory: u64,
+    /// Bytes of disk for each private folder of a run, held in memory: 256 MiB.
+    pub disk: u64,
+    /// Processes in one run: 256.
+    pub processes: u64,
+    /// Host paths that the service needs, shown to it read-only.
+    pub visible: Vec<PathBuf>,
+    /// Folder for trees and runs; the system's temporary folder where it is not set.
+    pub scratch: Option<PathBuf>,
+}
+
+impl Default for PythonVerifierConfig {
+    fn default() -> Self {
+        Self {
+            max_files: 3,
+            max_lines: 60,
+            repeats: 3,
+            suite_ms: 120_000,
+            start_ms: 10_000,
+            request_ms: 5_000,
+            search_calls: 500,
+            search_ms: 2_000,
+            memory: 2 << 30,
+            disk: 256 << 20,
+            processes: 256,
+            visible: Vec::new(),
+            scratch: None,
+        }
+    }
+}
+
+impl PythonVerifierConfig {
+    /// The folder for trees and runs.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.scratch.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits::default()
+            .with_wall(Duration::from_millis(self.suite_ms))
+            .with_memory(self.memory)
+            .with_disk(self.disk)
+            .with_processes(self.processes)
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            start_ms: self.start_ms,
+            request_ms: self.request_ms,
+            calls: self.search_calls,
+            search_ms: self.search_ms,
+        }
+    }
+}

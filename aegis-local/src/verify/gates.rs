@@ -1,0 +1,317 @@
+//! The gates: each looks at one thing and may deny, whatever the score would be.
+
+use aegis_core::model::{GateAnswer, GateReport};
+use aegis_core::patch::{FileChange, check_path, unified};
+
+use super::pytest::{Suite, regressions};
+use super::source::Facts;
+
+fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
+    GateReport::new(gate, GateAnswer::Pass, reason)
+}
+
+fn deny(gate: &str, reason: impl Into<String>) -> GateReport {
+    GateReport::new(gate, GateAnswer::Deny, reason)
+}
+
+fn cap(gate: &str, reason: impl Into<String>) -> GateReport {
+    GateReport::new(gate, GateAnswer::Cap, reason)
+}
+
+/// Tests, their configuration, pipelines, manifests and lock files are not a fix's to touch.
+pub(super) fn protected_paths(changes: &[FileChange]) -> GateReport {
+    const GATE: &str = "protected-paths";
+    for change in changes {
+        if let Err(e) = check_path(&change.path) {
+            return deny(GATE, e.to_string());
+        }
+        if let Some(why) = protected(&change.path) {
+            return deny(GATE, format!("{} is {why}", change.path));
+        }
+    }
+    pass(GATE, "no protected file is touched")
+}
+
+fn protected(path: &str) -> Option<&'static str> {
+    let lower = path.to_ascii_lowercase();
+    let parts: Vec<&str> = lower.split('/').collect();
+    let (name, folders) = parts.split_last()?;
+    let stem = name.strip_suffix(".py");
+    if folders.iter().any(|f| matches!(*f, "tests" | "test" | "testing"))
+        || stem.is_some_and(|s| s.starts_with("test_") || s.ends_with("_test") || s == "tests")
+        || *name == "conftest.py"
+    {
+        return Some("part of the tests");
+    }
+    if matches!(
+        *name,
+        "pytest.ini" | ".pytest.ini" | "pytest.toml" | "tox.ini" | "setup.cfg" | ".coveragerc"
+    ) {
+        return Some("test configuration");
+    }
+    let manifest = matches!(
+        *name,
+        "pyproject.toml"
+            | "setup.py"
+            | "pipfile"
+            | "poetry.lock"
+            | "pipfile.lock"
+            | "uv.lock"
+            | "pdm.lock"
+            | "environment.yml"
+            | "environment.yaml"
+            | "package.json"
+            | "package-lock.json"
+            | "yarn.lock"
+            | "cargo.toml"
+            | "cargo.lock"
+            | "go.mod"
+            | "go.sum"
+    );
+    let listed = |prefix: &str| name.starts_with(prefix) && name.ends_with(".txt");
+    if manifest || listed("requirements") || listed("constraints") {
+        return Some("a manifest or lock file");
+    }
+    if folders.first().is_some_and(|f| f.starts_with('.')) || name.starts_with('.') {
+        return Some("configuration of a tool or pipeline");
+    }
+    // Such names change what the interpreter or the runner loads.
+    let hooks = ["sitecustomize", "usercustomize", "pytest", "_pytest", "coverage"];
+    let shadows = |n: &str| hooks.contains(&n);
+    if stem.is_some_and(shadows) || folders.iter().any(|f| shadows(f)) || name.ends_with(".pth") {
+        return Some("loaded before the tests");
+    }
+    None
+}
+
+/// How many lines a change adds and removes.
+pub(super) fn changed(changes: &[FileChange]) -> usize {
+    let body = |l: &&str| {
+        (l.starts_with('+') && !l.starts_with("+++ "))
+            || (l.starts_with('-') && !l.starts_with("--- "))
+    };
+    unified(changes).lines().filter(body).count()
+}
+
+/// A fix is small.
+pub(super) fn size(changes: &[FileChange], max_files: usize, max_lines: usize) -> GateReport {
+    const GATE: &str = "size";
+    let (files, lines) = (changes.len(), changed(changes));
+    let said = format!("{files} files, {lines} changed lines");
+    if files > max_files || lines > max_lines {
+        deny(GATE, format!("{said}; at most {max_files} files and {max_lines} lines"))
+    } else if lines == 0 {
+        deny(GATE, "nothing changes")
+    } else {
+        pass(GATE, said)
+    }
+}
+
+/// No module that the file did not import before, but for the service's own.
+pub(super) fn new_imports(changes: &[FileChange], files: &[String]) -> GateReport {
+    const GATE: &str = "new-imports";
+    for change in changes.iter().filter(|c| c.path.ends_with(".py")) {
+        let of = |text: &Option<String>| Facts::of(text.as_deref().unwrap_or_default()).imports;
+        let (before, after) = (of(&change.before), of(&change.after));
+        if let Some(new) = after.difference(&before).find(|m| !own(m, files)) {
+            return deny(GATE, format!("{} imports {new}, which it did not before", change.path));
+        }
+    }
+    pass(GATE, "no new import")
+}
+
+/// Whether a module is a file or a folder of the service.
+fn own(module: &str, files: &[String]) -> bool {
+    let file = format!("{module}.py");
+    let folder = format!("{module}/");
+    files.iter().any(|f| {
+        let f = f.strip_prefix("src/").unwrap_or(f);
+        *f == file || (f.starts_with(&folder) && f.ends_with(".py"))
+    })
+}
+
+/// The base has tests that pass, so that there is something to break.
+pub(super) fn base_tests(base: &Suite) -> GateReport {
+    const GATE: &str = "base-tests";
+    match &base.report {
+        Err(why) if base.empty => cap(GATE, format!("on the base {why}")),
+        Err(why) => deny(GATE, format!("on the base {why}")),
+        Ok(report) => match report.counts().passed {
+            0 => cap(GATE, "no test passes on the base"),
+            n => pass(GATE, format!("{n} tests pass on the base")),
+        },
+    }
+}
+
+/// Every test of the base is still there, and what passed still passes.
+pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
+    const GATE: &str = "tests";
+    let (before, after) = match (&base.report, &after.report) {
+        (Err(_), Err(why)) if base.empty && after.empty => return pass(GATE, why.clone()),
+        (_, Err(why)) => return deny(GATE, why.clone()),
+        (Err(why), Ok(_)) if !base.empty => return deny(GATE, format!("on the base {why}")),
+        (Err(_), Ok(_)) => return pass(GATE, "no test on the base to compare with"),
+        (Ok(before), Ok(after)) => (before, after),
+    };
+    let (broken, gone) = regressions(before, after);
+    if !broken.is_empty() {
+        deny(GATE, format!("no longer passes: {}", first_of(&broken)))
+    } else if !gone.is_empty() {
+        deny(GATE, format!("no longer there: {}", first_of(&gone)))
+    } else {
+        let counts = after.counts();
+        pass(GATE, format!("{} pass, {} fail as before", counts.passed, counts.failed))
+    }
+}
+
+fn first_of(ids: &[String]) -> String {
+    let shown = ids.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    if ids.len() > 3 { format!("{shown} and {} more", ids.len() - 3) } else { shown }
+}
+
+/// The failure was made to happen on the base; without that a person decides.
+pub(super) fn reproduction(how: Result<&str, &str>) -> GateReport {
+    const GATE: &str = "reproduction";
+    match how {
+        Ok(how) => pass(GATE, how),
+        Err(tried) => cap(GATE, format!("not reproduced: {tried}")),
+    }
+}
+
+/// What happened when the failure was provoked on the patched tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Provoked {
+    /// It did not happen, each time; what was seen instead.
+    Gone(String),
+    /// Another exception, raised on purpose by a `raise` statement.
+    Raised(String),
+    /// It happened, or something else broke.
+    Broken(String),
+}
+
+/// The failure is gone, each time, and no other crash stands in its place.
+pub(super) fn reproduction_fixed(provoked: &Provoked) -> GateReport {
+    const GATE: &str = "reproduction-fixed";
+    match provoked {
+        Provoked::Gone(how) => pass(GATE, how.clone()),
+        Provoked::Raised(what) => cap(GATE, format!("raises on purpose instead: {what}")),
+        Provoked::Broken(what) => deny(GATE, what.clone()),
+    }
+}
+
+/// What a function returned, against its annotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Returned {
+    /// As annotated.
+    AsAnnotated,
+    /// No annotation, or none that is simple.
+    Unknown,
+    /// Another type.
+    Otherwise,
+    /// `None` where the annotation doesn't allow it.
+    Nothing,
+}
+
+impl Returned {
+    /// From the harness's word for it.
+    pub(super) fn from_word(word: &str) -> Self {
+        match word {
+            "ok" => Self::AsAnnotated,
+            "mismatch" => Self::Otherwise,
+            "none" => Self::Nothing,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A `None` that the annotation doesn't allow moves the crash to the caller.
+pub(super) fn types(returned: Returned) -> GateReport {
+    const GATE: &str = "type";
+    match returned {
+        Returned::AsAnnotated => pass(GATE, "returns what its annotation says"),
+        Returned::Unknown => pass(GATE, "no simple annotation to compare with"),
+        Returned::Otherwise => pass(GATE, "returns another type than its annotation says"),
+        Returned::Nothing => deny(GATE, "returns None, which its annotation does not allow"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aegis_core::patch::Tier;
+
+    use super::*;
+
+    fn change(path: &str, before: &str, after: &str) -> FileChange {
+        FileChange {
+            path: path.to_owned(),
+            before: Some(before.to_owned()),
+            after: Some(after.to_owned()),
+            tier: Tier::Exact,
+        }
+    }
+
+    #[test]
+    fn each_kind_of_protected_path_is_denied() {
+        for path in [
+            "tests/cart.py",
+            "shop/test_cart.py",
+            "shop/cart_test.py",
+            "conftest.py",
+            "pytest.ini",
+            "tox.ini",
+            "setup.cfg",
+            "pyproject.toml",
+            ".github/workflows/ci.yml",
+            "requirements-dev.txt",
+            "poetry.lock",
+            "Tests/cart.py",
+            "pytest.py",
+            "sitecustomize.py",
+            "../out.py",
+            ".git/config",
+            "/etc/passwd",
+        ] {
+            let report = protected_paths(&[change(path, "a\n", "b\n")]);
+            assert_eq!(report.answer, GateAnswer::Deny, "{path}");
+        }
+        for path in ["shop/cart.py", "app.py", "shop/attest.py", "data/rates.json"] {
+            let report = protected_paths(&[change(path, "a\n", "b\n")]);
+            assert_eq!(report.answer, GateAnswer::Pass, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_size_is_bounded_at_its_limit() {
+        let of = |n: usize| {
+            let after: String = (0..n).map(|i| format!("x{i} = {i}\n")).collect();
+            size(&[change("a.py", "", &after)], 3, 60).answer
+        };
+        assert_eq!(of(60), GateAnswer::Pass);
+        assert_eq!(of(61), GateAnswer::Deny);
+        assert_eq!(of(0), GateAnswer::Deny);
+        let four: Vec<_> =
+            (0..4).map(|i| change(&format!("f{i}.py"), "a = 1\n", "a = 2\n")).collect();
+        assert_eq!(size(&four, 3, 60).answer, GateAnswer::Deny);
+        assert_eq!(size(&four[..3], 3, 60).answer, GateAnswer::Pass);
+    }
+
+    #[test]
+    fn an_import_that_was_not_there_is_denied_but_for_the_services_own() {
+        let files = ["shop/cart.py".to_owned(), "src/tools.py".to_owned()];
+        let of = |after: &str| {
+            new_imports(&[change("shop/cart.py", "import json\n", after)], &files).answer
+        };
+        assert_eq!(of("import json\nx = 1\n"), GateAnswer::Pass);
+        assert_eq!(of("from json import loads\n"), GateAnswer::Pass);
+        assert_eq!(of("from shop.money import x\nimport tools\n"), GateAnswer::Pass);
+        assert_eq!(of("import json\ndef f():\n    import os\n"), GateAnswer::Deny);
+        assert_eq!(of("import json, leftpad\n"), GateAnswer::Deny);
+    }
+
+    #[test]
+    fn a_none_where_the_annotation_has_none_is_denied() {
+        assert_eq!(types(Returned::from_word("none")).answer, GateAnswer::Deny);
+        assert_eq!(types(Returned::from_word("mismatch")).answer, GateAnswer::Pass);
+        assert_eq!(types(Returned::from_word("unknown")).answer, GateAnswer::Pass);
+    }
+}

@@ -1,0 +1,184 @@
+//! One verification as it is put together: gates in their order, then the score.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aegis_core::model::{
+    Fix, GateAnswer, GateReport, Isolation as Held, Reproduction, Tests, Verification,
+};
+use aegis_core::patch::FileChange;
+use aegis_core::{Error, Revision};
+
+use super::config::PythonVerifierConfig;
+use super::gates::{self, Provoked, Returned};
+use super::isolation::Outcome;
+use super::pytest::Suite;
+use super::reproduce::{OnBase, OnPatched, Runs};
+use super::score::{Evidence, Ran};
+
+/// Why nothing was tried.
+pub(super) const NO_TRACE: &str = "no stack trace with a frame in the repository";
+
+/// A verification in the making.
+#[derive(Debug)]
+pub(super) struct Proof<'a> {
+    fix: &'a Fix,
+    started: Instant,
+    gates: Vec<GateReport>,
+    runs: Runs,
+    verification: Verification,
+}
+
+/// What the failure did on the base, and each time on the patched tree.
+pub(super) type Failure = Option<(Arc<OnBase>, Vec<OnPatched>)>;
+
+impl<'a> Proof<'a> {
+    pub(super) fn new(fix: &'a Fix, base: Revision) -> Self {
+        Self {
+            fix,
+            started: Instant::now(),
+            gates: Vec::new(),
+            runs: Vec::new(),
+            verification: Verification::new(fix.digest(), base, Held::Interim),
+        }
+    }
+
+    pub(super) fn isolated(&mut self) {
+        let reason = "own namespaces by unshare, on a copy";
+        self.gates.push(GateReport::new("isolation", GateAnswer::Pass, reason));
+    }
+
+    pub(super) fn does_not_apply(&mut self, why: &Error) {
+        self.gates.push(GateReport::new("applies", GateAnswer::Deny, why.to_string()));
+    }
+
+    /// Asks the gates that need no process; whether there is a point in going on.
+    pub(super) fn inspect(
+        &mut self,
+        changes: &[FileChange],
+        files: &[String],
+        config: &PythonVerifierConfig,
+    ) -> bool {
+        self.gates.push(gates::protected_paths(changes));
+        self.gates.push(gates::size(changes, config.max_files, config.max_lines));
+        self.gates.push(gates::new_imports(changes, files));
+        self.gates.iter().all(|g| g.answer != GateAnswer::Deny)
+    }
+
+    /// Takes in what the runs showed.
+    pub(super) fn conclude(
+        &mut self,
+        changes: &[FileChange],
+        (compile, compiled): (Outcome, Result<(), String>),
+        base: &Suite,
+        after: &Suite,
+        failure: Failure,
+    ) {
+        self.runs.extend([compile.ran, base.ran, after.ran]);
+        // Its place is before the imports, which only mean something in a file that compiles.
+        let at = self.gates.iter().position(|g| g.gate == "new-imports");
+        let syntax = match compiled {
+            Ok(()) => GateReport::new("syntax", GateAnswer::Pass, "compiles"),
+            Err(why) => GateReport::new("syntax", GateAnswer::Deny, why),
+        };
+        self.gates.insert(at.unwrap_or(self.gates.len()), syntax);
+        self.gates.push(gates::base_tests(base));
+        self.gates.push(gates::tests(base, after));
+
+        let (again, reproduction) = match failure {
+            None => (Vec::new(), Reproduction::NotReproduced(String::from(NO_TRACE))),
+            Some((on_base, again)) => {
+                self.runs.extend(on_base.runs.iter().copied());
+                self.runs.extend(again.iter().flat_map(|a| a.runs.iter().copied()));
+                (again, on_base.reproduction())
+            }
+        };
+        self.gates.push(match &reproduction {
+            Reproduction::NotReproduced(tried) => gates::reproduction(Err(tried)),
+            Reproduction::Reproduced(how) => gates::reproduction(Ok(how)),
+            _ => gates::reproduction(Ok("does not apply")),
+        });
+        let (provoked, returned) = worst(&again);
+        if let Some(provoked) = &provoked {
+            self.gates.push(gates::reproduction_fixed(provoked));
+            self.gates.push(gates::types(returned));
+        }
+
+        let mut ran = Ran::new();
+        for (path, lines) in again.into_iter().flat_map(|a| a.lines) {
+            ran.entry(path).or_default().extend(lines);
+        }
+        let tests = Tests::new(base.counts(), after.counts());
+        let evidence = Evidence {
+            fix: self.fix,
+            changes,
+            after: tests.after,
+            suite: after.coverage.as_ref(),
+            reproduction: &ran,
+            reproduced: matches!(provoked, Some(Provoked::Gone(_) | Provoked::Raised(_))),
+            raises: matches!(provoked, Some(Provoked::Raised(_))),
+            returned,
+        };
+        let (score, mut notes) = evidence.score();
+        if after.coverage.is_none() {
+            notes.push("the suite's coverage could not be measured: install coverage".into());
+        }
+        if let Some(Provoked::Gone(seen)) = provoked {
+            notes.push(format!("after the fix: {seen}"));
+        }
+        let verification = self.verification.clone();
+        self.verification = verification
+            .with_reproduction(reproduction)
+            .with_tests(tests)
+            .with_score(score)
+            .with_notes(notes);
+    }
+
+    /// The verification, with the time that the service's own processes took in this call.
+    pub(super) fn finish(mut self) -> Verification {
+        self.runs.retain(|(started, _)| *started >= self.started);
+        let took = union(&mut self.runs);
+        self.verification
+            .with_gates(self.gates)
+            .with_test_ms(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The worst of several goes.
+fn worst(again: &[OnPatched]) -> (Option<Provoked>, Returned) {
+    let rank = |p: &Provoked| match p {
+        Provoked::Gone(_) => 0,
+        Provoked::Raised(_) => 1,
+        Provoked::Broken(_) => 2,
+    };
+    let provoked = again.iter().map(|a| &a.provoked).max_by_key(|p| rank(p)).cloned();
+    let returned = again.iter().map(|a| a.returned).max().unwrap_or(Returned::Unknown);
+    (provoked, returned)
+}
+
+/// How long at least one of the runs was going on.
+fn union(runs: &mut Runs) -> Duration {
+    runs.sort();
+    let mut total = Duration::ZERO;
+    let mut until: Option<Instant> = None;
+    for (start, length) in runs.iter() {
+        let end = *start + *length;
+        let from = until.map_or(*start, |u| u.max(*start));
+        total += end.saturating_duration_since(from);
+        until = Some(until.map_or(end, |u| u.max(end)));
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_in_which_two_run_counts_once() {
+        let start = Instant::now();
+        let ms = Duration::from_millis;
+        let mut runs = vec![(start + ms(50), ms(100)), (start, ms(100)), (start + ms(300), ms(10))];
+        assert_eq!(union(&mut runs), ms(160));
+    }
+}

@@ -1,0 +1,132 @@
+//! The jobs of one service: its environment, its variables, its covered folders.
+
+use std::path::{Path, PathBuf};
+
+use aegis_core::{Result, Revision};
+
+use super::environment::Environment;
+use super::isolation::{Isolation, Job, Limits, Outcome};
+use super::pytest::{COVER, COVERAGE, JUNIT, Suite, with_coverage};
+use super::workspace::Tree;
+use crate::service::ServiceSpec;
+
+const COMPILE: &str = include_str!("harness/compile.py");
+
+/// Makes and runs the jobs of one service on one base.
+#[derive(Debug)]
+pub(super) struct Runner {
+    spec: ServiceSpec,
+    environment: Environment,
+    isolation: Isolation,
+    limits: Limits,
+    visible: Vec<PathBuf>,
+    base: Revision,
+}
+
+impl Runner {
+    pub(super) fn new(
+        spec: ServiceSpec,
+        environment: Environment,
+        isolation: Isolation,
+        limits: Limits,
+        visible: &[PathBuf],
+        base: Revision,
+    ) -> Self {
+        let mut shown = environment.visible();
+        shown.extend_from_slice(visible);
+        Self { spec, environment, isolation, limits, visible: shown, base }
+    }
+
+    pub(super) fn spec(&self) -> &ServiceSpec {
+        &self.spec
+    }
+
+    pub(super) async fn run(&self, job: &Job) -> Result<Outcome> {
+        self.isolation.run(job).await
+    }
+
+    /// A script of ours under the service's interpreter.
+    pub(super) fn python(&self, tree: &Tree, script: &str) -> Job {
+        let python = self.environment.python().display().to_string();
+        self.job(tree, [python, "-B".to_owned(), script.to_owned()])
+    }
+
+    fn job(&self, tree: &Tree, argv: impl IntoIterator<Item = impl Into<String>>) -> Job {
+        let mut job = Job::new(tree.clone(), argv);
+        job.limits = self.limits.clone();
+        job.visible.clone_from(&self.visible);
+        job.covers = covers(&self.spec);
+        let mut set = |name: &str, value: &str| {
+            job.env.insert(name.to_owned(), value.to_owned());
+        };
+        set("HOME", "/tmp");
+        set("TMPDIR", "/tmp");
+        set("LANG", "C.UTF-8");
+        set("PYTHONHASHSEED", "0");
+        set("PYTHONUNBUFFERED", "1");
+        set("PYTHONDONTWRITEBYTECODE", "1");
+        set("AEGIS_REVISION", self.base.as_str());
+        for (name, value) in &self.spec.env {
+            set(name, value);
+        }
+        let path = self.environment.search_path();
+        match self.spec.env.get("PATH") {
+            Some(own) => set("PATH", &format!("{path}:{own}")),
+            None => set("PATH", &path),
+        }
+        job
+    }
+
+    /// Compiles files of the tree; the reason where one does not.
+    pub(super) async fn compile(
+        &self,
+        tree: &Tree,
+        files: &[&str],
+    ) -> Result<(Outcome, Result<(), String>)> {
+        let mut job = self.python(tree, "/aegis/compile.py");
+        job.argv.insert(1, "-I".to_owned());
+        job.argv.extend(files.iter().map(|f| (*f).to_owned()));
+        job.files.insert("compile.py".to_owned(), COMPILE.to_owned());
+        job.limits.wall_ms = job.limits.wall_ms.min(20_000);
+        let outcome = self.run(&job).await?;
+        let verdict = match outcome.end {
+            super::isolation::End::Exited(0) => Ok(()),
+            _ => {
+                let said = outcome.stdout.text() + &outcome.stderr.text();
+                Err(said.lines().next().unwrap_or("the compiler said nothing").to_owned())
+            }
+        };
+        Ok((outcome, verdict))
+    }
+
+    /// Runs the suite; where files are named, with their coverage if it can be had.
+    pub(super) async fn suite(&self, tree: &Tree, measured: Option<&[&str]>) -> Result<Suite> {
+        let rewritten = measured
+            .filter(|_| self.environment.distribution("coverage").is_some())
+            .and_then(|files| with_coverage(&self.spec.test, files));
+        let command = rewritten.as_deref().unwrap_or(&self.spec.test);
+        let mut job = self.job(tree, ["/bin/sh", "-c", command]);
+        let added = format!("-p no:cacheprovider --junitxml=/out/{JUNIT}");
+        let own = self.spec.env.get("PYTEST_ADDOPTS").map_or("", String::as_str);
+        job.env.insert("PYTEST_ADDOPTS".to_owned(), format!("{own} {added}"));
+        job.files.insert("cover.py".to_owned(), COVER.to_owned());
+        job.collect = vec![JUNIT.to_owned(), COVERAGE.to_owned()];
+        Ok(Suite::read(&self.run(&job).await?))
+    }
+}
+
+/// Folders of the service's logs: inside they are empty and private, whatever is written there.
+fn covers(spec: &ServiceSpec) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = spec
+        .logs
+        .iter()
+        .chain(&spec.access_log)
+        .filter(|p| p.is_absolute())
+        .filter_map(|p| p.parent())
+        .filter(|p| *p != Path::new("/"))
+        .map(Path::to_owned)
+        .collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}

@@ -1,0 +1,216 @@
+//! The verifier: what is asked once, what is cached, and in which order things are proven.
+
+use std::sync::Arc;
+
+use aegis_core::model::{Case, Fix, Reproduction, Verification};
+use aegis_core::patch::Patch;
+use aegis_core::port::Repository;
+use aegis_core::stage::Verifier;
+use aegis_core::{Digest, Error, ErrorKind, Result, Revision};
+use async_trait::async_trait;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+
+use super::cache::Cache;
+use super::config::PythonVerifierConfig;
+use super::environment::Environment;
+use super::isolation::Isolation;
+use super::prove::{Failure, NO_TRACE, Proof};
+use super::pytest::Suite;
+use super::reproduce::{OnBase, Reproducer};
+use super::runner::Runner;
+use super::wanted::Wanted;
+use super::workspace::{self, Exports, Tree};
+use crate::service::ServiceSpec;
+
+/// Proves or rejects patches on one Python service.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use aegis_core::port::Repository;
+/// # async fn example(repository: Arc<dyn Repository>) -> aegis_core::Result<()> {
+/// use aegis_local::{service::ServiceSpec, verify::PythonVerifier};
+/// let shop = ServiceSpec::new("shop", "python app.py", "http://127.0.0.1:8000/health", "pytest")
+///     .with_python("/srv/shop/.venv");
+/// let verifier = PythonVerifier::new(shop, repository);
+/// verifier.warm(&"main".into()).await?; // the suite on the base, ahead of time
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct PythonVerifier {
+    spec: ServiceSpec,
+    repository: Arc<dyn Repository>,
+    config: PythonVerifierConfig,
+    exports: Exports,
+    environment: AsyncMutex<Option<Environment>>,
+    isolation: OnceCell<Isolation>,
+    suites: Cache<(String, Digest), Suite>,
+    failures: Cache<(String, Digest, Digest), OnBase>,
+}
+
+impl PythonVerifier {
+    /// A verifier with the default bounds.
+    pub fn new(spec: ServiceSpec, repository: Arc<dyn Repository>) -> Self {
+        Self::with_config(spec, repository, PythonVerifierConfig::default())
+    }
+
+    /// A verifier with these bounds.
+    pub fn with_config(
+        spec: ServiceSpec,
+        repository: Arc<dyn Repository>,
+        config: PythonVerifierConfig,
+    ) -> Self {
+        Self {
+            exports: Exports::new(config.scratch()),
+            spec,
+            repository,
+            config,
+            environment: AsyncMutex::default(),
+            isolation: OnceCell::new(),
+            suites: Cache::default(),
+            failures: Cache::default(),
+        }
+    }
+
+    /// Tries isolation and interpreter, so that a host can say at its start what is missing.
+    ///
+    /// Errors: `Denied` where there is no isolation, `NotFound` where there is no interpreter.
+    pub async fn check(&self) -> Result<()> {
+        let environment = self.environment().await?;
+        self.isolation(&environment).await.map(|_| ())
+    }
+
+    /// Exports `base` and runs its suite ahead of time.
+    pub async fn warm(&self, base: &Revision) -> Result<()> {
+        let (runner, tree, name) = self.prepare(base).await?;
+        self.base_suite(&runner, &tree, &name).await.map(|_| ())
+    }
+
+    /// Tries to make the case's failure happen on `base`, with no fix in sight.
+    pub async fn reproduce(&self, case: &Case, base: &Revision) -> Result<Reproduction> {
+        let (runner, tree, key) = self.prepare(base).await?;
+        let files = tree.files()?;
+        Ok(match self.failure(case, &runner, &tree, &key, &files, None).await? {
+            Some((on_base, _)) => on_base.reproduction(),
+            None => Reproduction::NotReproduced(String::from(NO_TRACE)),
+        })
+    }
+
+    /// The failure on the base, and, where there is a patched tree, several times on that.
+    async fn failure(
+        &self,
+        case: &Case,
+        runner: &Runner,
+        tree: &Tree,
+        key: &Key,
+        files: &[String],
+        patched: Option<(&Tree, &[&str])>,
+    ) -> Result<Failure> {
+        let Some((wanted, targets)) = Wanted::of(case, files) else { return Ok(None) };
+        let triggers = case.diagnosis.as_ref().map_or(&[][..], |d| &d.triggers);
+        let question = Digest::of_json(&(&wanted, &targets, triggers));
+        let bounds = self.config.bounds();
+        let reproducer = Reproducer { runner, bounds: &bounds, wanted: &wanted };
+        let key = (key.tree.clone(), key.environment.clone(), question);
+        let on_base =
+            self.failures.get(key, || reproducer.on_base(tree, triggers, &targets)).await?;
+        let mut again = Vec::new();
+        if let (Some(recipe), Some((patched, measured))) = (&on_base.recipe, patched) {
+            let once = || reproducer.on_patched(patched, recipe, measured);
+            for _ in 0..self.config.repeats / 2 {
+                let (a, b) = tokio::try_join!(once(), once())?;
+                again.extend([a, b]);
+            }
+            if self.config.repeats % 2 == 1 {
+                again.push(once().await?);
+            }
+        }
+        Ok(Some((on_base, again)))
+    }
+
+    async fn environment(&self) -> Result<Environment> {
+        let mut known = self.environment.lock().await;
+        match &*known {
+            Some(environment) if !environment.is_stale() => Ok(environment.clone()),
+            _ => Ok(known.insert(Environment::of(&self.spec).await?).clone()),
+        }
+    }
+
+    async fn isolation(&self, environment: &Environment) -> Result<Isolation> {
+        let scratch = self.config.scratch();
+        let probe = || Isolation::probe(environment.launcher(), Some(&scratch));
+        self.isolation.get_or_try_init(probe).await.cloned()
+    }
+
+    async fn prepare(&self, base: &Revision) -> Result<(Runner, Tree, Key)> {
+        let environment = self.environment().await?;
+        let isolation = self.isolation(&environment).await?;
+        let (name, tree) = self.exports.get(self.repository.as_ref(), base).await?;
+        let key = Key { tree: name, environment: environment.digest().clone() };
+        let (spec, limits) = (self.spec.clone(), self.config.limits());
+        let visible = &self.config.visible;
+        let runner = Runner::new(spec, environment, isolation, limits, visible, base.clone());
+        Ok((runner, tree, key))
+    }
+
+    async fn base_suite(&self, runner: &Runner, tree: &Tree, key: &Key) -> Result<Arc<Suite>> {
+        let key = (key.tree.clone(), key.environment.clone());
+        let suite = self.suites.get(key.clone(), || runner.suite(tree, None)).await?;
+        if suite.report.is_err() && !suite.empty {
+            // A run that broke off says nothing about the next one.
+            self.suites.forget(&key);
+        }
+        Ok(suite)
+    }
+
+    async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
+        let (runner, tree, key) = self.prepare(&patch.base).await?;
+        proof.isolated();
+        let changes = match workspace::changes(self.repository.as_ref(), patch).await {
+            Ok(changes) => changes,
+            Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
+                proof.does_not_apply(&e);
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        };
+        let files = tree.files()?;
+        if !proof.inspect(&changes, &files, &self.config) {
+            return Ok(());
+        }
+        let patched = tree.changed(&changes);
+        let measured: Vec<&str> = changes
+            .iter()
+            .filter(|c| c.after.is_some() && c.path.ends_with(".py"))
+            .map(|c| c.path.as_str())
+            .collect();
+        let failure = self.failure(case, &runner, &tree, &key, &files, Some((&patched, &measured)));
+        let (compiled, base, after, failure) = tokio::try_join!(
+            runner.compile(&patched, &measured),
+            self.base_suite(&runner, &tree, &key),
+            runner.suite(&patched, Some(&measured)),
+            failure,
+        )?;
+        proof.conclude(&changes, compiled, &base, &after, failure);
+        Ok(())
+    }
+}
+
+/// What results on a base depend on.
+#[derive(Debug)]
+struct Key {
+    tree: String,
+    environment: Digest,
+}
+
+#[async_trait]
+impl Verifier for PythonVerifier {
+    async fn verify(&self, case: &Case, fix: &Fix) -> Result<Verification> {
+        let patch = fix
+            .patch()
+            .ok_or_else(|| Error::invalid("this verifier proves patches only").at("verify"))?;
+        let mut proof = Proof::new(fix, patch.base.clone());
+        self.prove(case, patch, &mut proof).await.map_err(|e| e.at("verify"))?;
+        Ok(proof.finish())
+    }
+}

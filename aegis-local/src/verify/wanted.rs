@@ -1,0 +1,108 @@
+//! The failure that is looked for: one exception at one place of the repository.
+
+use aegis_core::model::{Case, Cause};
+use aegis_core::trace::{Exception, Frame, Trace, parse};
+use serde::Serialize;
+
+/// What has to happen for the failure to count as reproduced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Wanted {
+    /// Type of the exception, as printed.
+    pub(super) kind: String,
+    /// File that raised it, relative to the repository's root.
+    pub(super) path: String,
+    /// Function that raised it.
+    pub(super) function: String,
+    /// Line that raised it, and its text, where known.
+    pub(super) line: u32,
+    pub(super) source: String,
+    pub(super) message: String,
+}
+
+/// A function to call, innermost of the trace first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Target {
+    pub(super) path: String,
+    pub(super) function: String,
+    pub(super) line: u32,
+}
+
+impl Wanted {
+    /// What the case's trace shows, and the functions on the way there; `files` are the repository's.
+    pub(super) fn of(case: &Case, files: &[String]) -> Option<(Self, Vec<Target>)> {
+        let trace = case.trace()?;
+        let with_culprit = |e: &&Exception| e.culprit().is_some();
+        let surfaced = trace.surfaced().filter(with_culprit);
+        let exception = surfaced.or_else(|| trace.exceptions.iter().rev().find(with_culprit))?;
+        let culprit = exception.culprit()?;
+        let path = in_repository(&culprit.path, files)
+            .or_else(|| blamed(case).and_then(|p| in_repository(p, files)))?;
+        let wanted = Self {
+            kind: exception.kind.clone(),
+            path,
+            function: culprit.function.clone(),
+            line: culprit.line.unwrap_or(0),
+            source: culprit.source.clone().unwrap_or_default(),
+            message: exception.message.clone(),
+        };
+        let target = |frame: &Frame| {
+            let path = in_repository(&frame.path, files)?;
+            let line = frame.line.unwrap_or(0);
+            Some(Target { path, function: frame.function.clone(), line })
+        };
+        let mut targets: Vec<Target> =
+            exception.frames.iter().rev().filter(|f| f.in_app).filter_map(target).collect();
+        targets.dedup();
+        Some((wanted, targets))
+    }
+
+    /// Whether a text holds a trace of this failure.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        parse(text).iter().any(|trace| self.is(trace))
+    }
+
+    fn is(&self, trace: &Trace) -> bool {
+        trace.exceptions.iter().any(|e| {
+            let culprit = e.culprit();
+            last_name(&e.kind) == last_name(&self.kind)
+                && culprit
+                    .is_some_and(|f| f.function == self.function && ends_with(&f.path, &self.path))
+        })
+    }
+}
+
+fn blamed(case: &Case) -> Option<&str> {
+    match &case.diagnosis.as_ref()?.likely()?.cause {
+        Cause::Code(location) => Some(&location.path),
+        _ => None,
+    }
+}
+
+fn last_name(kind: &str) -> &str {
+    kind.rsplit('.').next().unwrap_or(kind)
+}
+
+/// Whether `path` is `end` or ends with it, by whole components.
+fn ends_with(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// The longest path of the repository that a printed path ends with.
+fn in_repository(printed: &str, files: &[String]) -> Option<String> {
+    let printed = printed.trim_start_matches("./");
+    files.iter().filter(|f| ends_with(printed, f)).max_by_key(|f| f.len()).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_path_is_found_by_whole_components() {
+        let files = ["cart.py", "shop/cart.py", "shop/art.py"].map(String::from);
+        let of = |p| in_repository(p, &files);
+        assert_eq!(of("/srv/releases/1/shop/cart.py").as_deref(), Some("shop/cart.py"));
+        assert_eq!(of("/srv/cart.py").as_deref(), Some("cart.py"));
+        assert_eq!(of("/usr/lib/python3/mart.py"), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! Trees to run in: exported from the repository once, changed per candidate inside the isolation.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aegis_core::patch::{FileChange, Patch, apply};
+use aegis_core::port::Repository;
+use aegis_core::{Error, Result, Revision};
+use serde::Serialize;
+use tempfile::TempDir;
+
+use super::cache::Cache;
+
+/// One file to put over a tree; no text deletes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Change {
+    path: String,
+    text: Option<String>,
+}
+
+/// A base tree and what is changed on it.
+///
+/// The base is never written to: inside the isolation it is the lower layer of an overlay, so a
+/// changed tree costs its changed files and each run starts from the same state.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    base: Arc<TempDir>,
+    changes: Arc<Vec<Change>>,
+}
+
+impl Tree {
+    /// A tree without any file, in a folder of its own under `scratch`.
+    pub fn empty(scratch: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("aegis-tree-").tempdir_in(scratch)?;
+        Ok(Self { base: Arc::new(folder), changes: Arc::default() })
+    }
+
+    /// This tree with the changed files in place.
+    #[must_use]
+    pub fn changed(&self, changes: &[FileChange]) -> Self {
+        let changes = changes
+            .iter()
+            .map(|c| Change { path: c.path.clone(), text: c.after.clone() })
+            .collect();
+        Self { base: self.base.clone(), changes: Arc::new(changes) }
+    }
+
+    /// The folder of the unchanged tree.
+    pub fn base(&self) -> &Path {
+        self.base.path()
+    }
+
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Paths of the unchanged tree's files, relative to its root, sorted.
+    pub fn files(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(self.base().join(&folder))? {
+                let entry = entry?;
+                let path = folder.join(entry.file_name());
+                if entry.file_type()?.is_dir() {
+                    folders.push(path);
+                } else if let Some(text) = path.to_str() {
+                    found.push(text.to_owned());
+                }
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+}
+
+/// Exported bases by the name of their tree, the newest kept.
+#[derive(Debug)]
+pub(super) struct Exports {
+    scratch: PathBuf,
+    trees: Cache<String, Tree>,
+}
+
+impl Exports {
+    pub(super) fn new(scratch: PathBuf) -> Self {
+        Self { scratch, trees: Cache::default() }
+    }
+
+    /// The exported tree of `at`, and the tree's name; one export at a time for each.
+    pub(super) async fn get(
+        &self,
+        repository: &dyn Repository,
+        at: &Revision,
+    ) -> Result<(String, Tree)> {
+        let name = repository.tree(at).await?;
+        let export = || async {
+            let tree = Tree::empty(&self.scratch)?;
+            repository.export(at, tree.base()).await?;
+            Ok(tree)
+        };
+        let tree = self.trees.get(name.clone(), export).await?;
+        Ok((name, Tree::clone(&tree)))
+    }
+}
+
+/// What `patch` changes at its base, read from the repository.
+pub(super) async fn changes(repository: &dyn Repository, patch: &Patch) -> Result<Vec<FileChange>> {
+    let mut before = BTreeMap::new();
+    for path in patch.paths() {
+        if let Some(content) = repository.read(&patch.base, path).await? {
+            let text = String::from_utf8(content)
+                .map_err(|e| Error::invalid(format!("{path} is not UTF-8")).with_source(e))?;
+            before.insert(path.to_owned(), text);
+        }
+    }
+    apply(&patch.edits, &before)
+}

@@ -1,0 +1,9 @@
+mod access_log;
+mod error_log;
+mod layer;
+mod machine;
+mod probe;
+mod scrape;
+mod server;
+mod tail;
+mod webhook;

@@ -1,0 +1,5 @@
+mod adopt;
+mod crash;
+mod deploy;
+mod releases;
+mod service;

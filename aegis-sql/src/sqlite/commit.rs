@@ -1,0 +1,161 @@
+//! Committing records, effects, the row and the slot.
+
+use std::fmt::Write as _;
+
+use aegis_core::machine::Entry;
+use aegis_core::port::{Batch, Effect, EffectStatus, SlotChange};
+use aegis_core::{Error, ErrorKind, IncidentId, Result};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::error::failed;
+use super::row::Body;
+use super::writer::{missing_or, release};
+
+const MOVE: &str = "SAVEPOINT op;
+    UPDATE incident SET seq = ?4, phase = ?5, closed = ?6, updated_at = coalesce(?7, updated_at)
+    WHERE id = ?1 AND fence = ?2 AND seq = ?3 AND lease_owner IS NOT NULL
+    RETURNING service";
+
+const DRIVEN: &str =
+    "SELECT 1 FROM incident WHERE id = ?1 AND fence = ?2 AND lease_owner IS NOT NULL";
+
+const EFFECT: &str = "INSERT INTO effect (service, incident, attempt, kind, request, status)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO UPDATE
+        SET request = coalesce(excluded.request, request), status = excluded.status
+        WHERE effect.status = 'void' OR effect.request IS NULL OR excluded.request IS NULL
+            OR effect.request = excluded.request
+    RETURNING 1";
+
+const TAKE: &str = "INSERT INTO slot (service, incident) VALUES (?1, ?2)
+    ON CONFLICT DO UPDATE SET incident = excluded.incident WHERE slot.incident = excluded.incident
+    RETURNING 1";
+
+const FREE: &str = "DELETE FROM slot WHERE service = ?1 AND incident = ?2";
+
+/// Records of one statement: SQLite takes 32,766 parameters, and five make a record.
+const CHUNK: usize = 1_000;
+
+pub(super) async fn commit(
+    conn: &mut SqliteConnection,
+    batch: &Batch,
+    bodies: &[Body],
+) -> Result<u64> {
+    let id = &batch.incident;
+    let seq = batch.expected_seq + batch.entries.len() as u64;
+    let rows = sqlx::query(MOVE)
+        .bind(id.as_str())
+        .bind(batch.fence.0.cast_signed())
+        .bind(batch.expected_seq.cast_signed())
+        .bind(seq.cast_signed())
+        .bind(batch.phase.name())
+        .bind(i64::from(batch.phase.is_terminal()))
+        .bind(batch.entries.last().map(|e| e.at.as_ms()))
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(|e| error(id, e))?;
+    let Some(row) = rows.first() else { return Err(refused(conn, batch).await) };
+    let service: String = row.try_get(0).map_err(|e| error(id, e))?;
+    for effect in &batch.effects {
+        keep_effect(conn, id, effect).await?;
+    }
+    if batch.slot == SlotChange::Take {
+        take(conn, id, &service).await?;
+    }
+    if batch.slot == SlotChange::Free || batch.phase.is_terminal() {
+        let free = sqlx::query(FREE).bind(&service).bind(id.as_str());
+        free.execute(&mut *conn).await.map_err(|e| error(id, e))?;
+    }
+    append(conn, id, &batch.entries, bodies).await?;
+    Ok(seq)
+}
+
+/// Writes the records and ends the savepoint.
+async fn append(
+    conn: &mut SqliteConnection,
+    id: &IncidentId,
+    entries: &[Entry],
+    bodies: &[Body],
+) -> Result<()> {
+    let chunks = entries.len().div_ceil(CHUNK);
+    if chunks == 0 {
+        return release(conn).await;
+    }
+    for (n, (entries, bodies)) in entries.chunks(CHUNK).zip(bodies.chunks(CHUNK)).enumerate() {
+        let mut sql = String::from("INSERT INTO journal (incident, seq, at, kind, body) VALUES");
+        for row in 0..entries.len() {
+            let comma = if row == 0 { "" } else { "," };
+            let [seq, at, kind, body] = [2, 3, 4, 5].map(|n| row * 4 + n);
+            // Writing to a String can't fail.
+            let _ = write!(sql, "{comma} (?1, ?{seq}, ?{at}, ?{kind}, ?{body})");
+        }
+        if n + 1 == chunks {
+            sql.push_str("; RELEASE op");
+        }
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str());
+        for (entry, body) in entries.iter().zip(bodies) {
+            let (seq, at) = (entry.seq.cast_signed(), entry.at.as_ms());
+            query = query.bind(seq).bind(at).bind(&body.kind).bind(&body.json);
+        }
+        query.execute(&mut *conn).await.map_err(|e| error(id, e))?;
+    }
+    Ok(())
+}
+
+async fn keep_effect(conn: &mut SqliteConnection, id: &IncidentId, effect: &Effect) -> Result<()> {
+    let status = match effect.status {
+        EffectStatus::Intent => "intent",
+        EffectStatus::Done => "done",
+        EffectStatus::Void => "void",
+    };
+    let kept = sqlx::query(EFFECT)
+        .bind(effect.key.service.as_str())
+        .bind(effect.key.incident.as_str())
+        .bind(i64::from(effect.key.attempt))
+        .bind(effect.key.kind.as_str())
+        .bind(effect.request.as_ref().map(|r| r.as_str()))
+        .bind(status)
+        .fetch_all(conn)
+        .await
+        .map_err(|e| error(id, e))?;
+    if kept.is_empty() {
+        let why = format!("{} was used for another request", effect.key);
+        return Err(Error::conflict(why).at("journal"));
+    }
+    Ok(())
+}
+
+async fn take(conn: &mut SqliteConnection, id: &IncidentId, service: &str) -> Result<()> {
+    let taken = sqlx::query(TAKE).bind(service).bind(id.as_str()).fetch_all(&mut *conn).await;
+    if taken.map_err(|e| error(id, e))?.is_empty() {
+        let holder = sqlx::query("SELECT incident FROM slot WHERE service = ?1").bind(service);
+        let holder = holder.fetch_one(conn).await.and_then(|row| row.try_get::<String, _>(0));
+        let holder = holder.map_err(|e| error(id, e))?;
+        return Err(Error::conflict(format!("{holder} is releasing {service}")).at("journal"));
+    }
+    Ok(())
+}
+
+/// Why nothing was moved: the incident is missing, driven by another, or further than was known.
+async fn refused(conn: &mut SqliteConnection, batch: &Batch) -> Error {
+    let id = &batch.incident;
+    let driven = sqlx::query(DRIVEN).bind(id.as_str()).bind(batch.fence.0.cast_signed());
+    let driven = match driven.fetch_optional(&mut *conn).await {
+        Ok(row) => row.is_some(),
+        Err(e) => return error(id, e),
+    };
+    missing_or(conn, id, |is| {
+        if driven {
+            let why = format!("incident {id} is at {is}, not at {}", batch.expected_seq);
+            Error::new(ErrorKind::Stale, why).at("journal")
+        } else {
+            super::lease::fenced(id)
+        }
+    })
+    .await
+}
+
+fn error(id: &IncidentId, e: sqlx::Error) -> Error {
+    failed(&format!("committing to incident {id}"), e)
+}

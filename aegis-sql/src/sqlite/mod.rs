@@ -1,0 +1,17 @@
+//! The journal on SQLite, for one machine.
+
+mod commit;
+mod config;
+mod counter;
+mod error;
+mod journal;
+mod lease;
+
+mod open;
+mod read;
+mod row;
+mod schema;
+mod writer;
+
+pub use config::SqliteConfig;
+pub use journal::{SqliteJournal, SqliteStats};

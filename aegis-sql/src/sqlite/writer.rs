@@ -1,0 +1,200 @@
+//! The one task that writes: what arrives together shares a transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aegis_core::port::{Batch, Lease, NewIncident, Opened};
+use aegis_core::{Error, Result};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, Row as _};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::{again, failed};
+use super::row::Body;
+use super::{commit, counter, lease, open};
+
+/// A write, with its records encoded by the caller.
+#[derive(Debug)]
+pub(super) enum Write {
+    Open { new: Box<NewIncident>, opened: Body, reopened: Option<Body> },
+    Commit { batch: Box<Batch>, bodies: Vec<Body> },
+    Claim { owner: String, ttl_ms: i64, limit: i64, ttl: std::time::Duration },
+    Renew { lease: Lease, ttl_ms: i64 },
+    Release(Lease),
+    Reserve { counter: String, key: String, amount: u64, limit: u64 },
+    Settle { counter: String, key: String, used: u64 },
+    Control(String),
+}
+
+/// What a write answers.
+#[derive(Debug)]
+pub(super) enum Done {
+    Opened(Opened),
+    Seq(u64),
+    Leases(Vec<Lease>),
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) write: Write,
+    pub(super) reply: oneshot::Sender<Result<Done>>,
+}
+
+impl Job {
+    fn answer(self, result: Result<Done>) {
+        // Who dropped the call loads the incident before it writes again.
+        let _ = self.reply.send(result);
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) writes: AtomicU64,
+    pub(super) transactions: AtomicU64,
+}
+
+pub(super) struct Writer {
+    pub(super) conn: SqliteConnection,
+    pub(super) queue: mpsc::Receiver<Job>,
+    pub(super) group: usize,
+    pub(super) counts: Arc<Counts>,
+}
+
+impl Writer {
+    /// Writes until every sender is gone and the queue is empty.
+    pub(super) async fn run(mut self) {
+        while let Some(job) = self.queue.recv().await {
+            if !job.reply.is_closed() {
+                self.transaction(job).await;
+            }
+        }
+        if let Err(e) = self.conn.close().await {
+            tracing::warn!(error = %e, "the journal's file was not closed cleanly");
+        }
+    }
+
+    /// Commits `first` and what arrives meanwhile; answers once all of it is on the disk.
+    async fn transaction(&mut self, first: Job) {
+        if let Err(e) = self.begin().await {
+            // What waits would only wait as long again.
+            let waiting = std::iter::from_fn(|| self.queue.try_recv().ok());
+            for job in std::iter::once(first).chain(waiting) {
+                job.answer(Err(again(&e)));
+            }
+            return;
+        }
+        let mut jobs = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            let result = apply(&mut self.conn, &job.write).await;
+            let broken = result.is_err() && !self.undo().await;
+            jobs.push((job, result));
+            if broken {
+                return self.one_by_one(jobs).await;
+            }
+            if jobs.len() < self.group {
+                next = self.queue.try_recv().ok();
+            }
+        }
+        self.commit(jobs).await;
+    }
+
+    /// SQLite gave up the whole transaction: what one write did must not fail the others.
+    async fn one_by_one(&mut self, jobs: Vec<(Job, Result<Done>)>) {
+        let _ = exec(&mut self.conn, "ROLLBACK").await;
+        for (job, _) in jobs {
+            if let Err(e) = self.begin().await {
+                job.answer(Err(e));
+                continue;
+            }
+            let result = apply(&mut self.conn, &job.write).await;
+            if result.is_err() {
+                let _ = exec(&mut self.conn, "ROLLBACK").await;
+                job.answer(result);
+            } else {
+                self.commit(vec![(job, result)]).await;
+            }
+        }
+    }
+
+    async fn commit(&mut self, jobs: Vec<(Job, Result<Done>)>) {
+        let committed = exec(&mut self.conn, "COMMIT").await;
+        if committed.is_err() {
+            let _ = exec(&mut self.conn, "ROLLBACK").await;
+        } else {
+            self.counts.transactions.fetch_add(1, Ordering::Relaxed);
+            self.counts.writes.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+        }
+        for (job, result) in jobs {
+            match &committed {
+                Ok(()) => job.answer(result),
+                Err(e) => job.answer(result.and_then(|_| Err(again(e)))),
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<()> {
+        let begun = exec(&mut self.conn, "BEGIN IMMEDIATE").await;
+        if begun.is_err() {
+            // Where an earlier rollback failed, its transaction must not keep the lock.
+            let _ = exec(&mut self.conn, "ROLLBACK").await;
+        }
+        begun
+    }
+
+    /// Takes back what one write did; false where the whole transaction is gone.
+    async fn undo(&mut self) -> bool {
+        exec(&mut self.conn, "ROLLBACK TO op; RELEASE op").await.is_ok()
+    }
+}
+
+/// Does one write; its first statement begins the savepoint `op`, its last one releases it.
+async fn apply(conn: &mut SqliteConnection, write: &Write) -> Result<Done> {
+    match write {
+        Write::Open { new, opened, reopened } => {
+            open::open(conn, new, opened, reopened.as_ref()).await.map(Done::Opened)
+        }
+        Write::Commit { batch, bodies } => commit::commit(conn, batch, bodies).await.map(Done::Seq),
+        Write::Claim { owner, ttl_ms, limit, ttl } => {
+            lease::claim(conn, owner, (*ttl_ms, *ttl), *limit).await.map(Done::Leases)
+        }
+        Write::Renew { lease, ttl_ms } => {
+            lease::renew(conn, lease, *ttl_ms).await.map(|()| Done::Nothing)
+        }
+        Write::Release(lease) => lease::release(conn, lease).await.map(|()| Done::Nothing),
+        Write::Reserve { counter, key, amount, limit } => {
+            counter::reserve(conn, counter, key, *amount, *limit).await.map(|()| Done::Nothing)
+        }
+        Write::Settle { counter, key, used } => {
+            counter::settle(conn, counter, key, *used).await.map(|()| Done::Nothing)
+        }
+        Write::Control(body) => counter::set_control(conn, body).await.map(|()| Done::Nothing),
+    }
+}
+
+async fn exec(conn: &mut SqliteConnection, sql: &'static str) -> Result<()> {
+    sqlx::query(sql).execute(conn).await.map(drop).map_err(|e| failed("writing the journal", e))
+}
+
+/// Ends the savepoint of a write that succeeded.
+pub(super) async fn release(conn: &mut SqliteConnection) -> Result<()> {
+    exec(conn, "RELEASE op").await
+}
+
+/// `NotFound` where there is no such incident, else `otherwise`.
+pub(super) async fn missing_or(
+    conn: &mut SqliteConnection,
+    incident: &aegis_core::IncidentId,
+    otherwise: impl FnOnce(u64) -> Error,
+) -> Error {
+    let row = sqlx::query("SELECT seq FROM incident WHERE id = ?1")
+        .bind(incident.as_str())
+        .fetch_optional(conn)
+        .await;
+    match row.and_then(|row| row.map(|r| r.try_get::<i64, _>(0)).transpose()) {
+        Ok(Some(seq)) => otherwise(seq.cast_unsigned()),
+        Ok(None) => Error::not_found(format!("no incident {incident}")).at("journal"),
+        Err(e) => failed("looking for an incident", e),
+    }
+}

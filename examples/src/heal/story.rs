@@ -1,0 +1,186 @@
+//! Watching a run, and telling how it went.
+
+use std::time::Duration;
+
+use aegis_core::machine::{Incident, Phase};
+use aegis_core::model::Cause;
+use aegis_core::planner::{Change, Handle};
+use aegis_core::policy::Autonomy;
+use aegis_core::port::Filter;
+use aegis_core::{EffectKind, Revision};
+use aegis_local::local::Local;
+use tokio::sync::broadcast::Receiver;
+use tokio::time::Instant;
+
+use super::{Failure, Options, Scene};
+use crate::report::{Report, Row};
+use crate::terminal::{Terminal, Tone, span, table};
+use crate::traffic::{Totals, Traffic};
+
+/// How a run came out.
+pub(super) struct Story {
+    /// Whether every incident came to its end in time.
+    pub(super) complete: bool,
+}
+
+/// Ordinary visitors for a while, and the suite run ahead of time.
+pub(super) async fn warm_up(
+    terminal: &mut Terminal,
+    local: &Local,
+    scene: &Scene,
+    calm: Duration,
+) -> Result<(), Failure> {
+    let until = Instant::now() + calm;
+    terminal.line(Tone::Plain, "ordinary visitors come; what is normal is learned");
+    if !scene.resumed {
+        local.verifier().warm(&Revision::new(scene.base.clone())).await?;
+    }
+    tokio::time::sleep_until(until).await;
+    Ok(())
+}
+
+/// Prints each step as it happens, until as many incidents as bugs have ended.
+pub(super) async fn watch(
+    terminal: &mut Terminal,
+    handle: &Handle,
+    mut changes: Receiver<Change>,
+    traffic: &Traffic,
+    options: &Options,
+    limit: Duration,
+) -> Result<Story, Failure> {
+    let seconds = options.watch;
+    let note = format!("each release is watched for {seconds} s here; a host's default is 300 s");
+    terminal.line(Tone::Faint, note);
+    let deadline = Instant::now() + limit;
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    let mut settled = None;
+    loop {
+        tokio::select! {
+            change = changes.recv() => match change {
+                Ok(change) => say(terminal, handle, &change).await?,
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => {
+                    return Err("the planner stopped by itself".into());
+                }
+            },
+            _ = tick.tick() => {
+                let totals = traffic.totals();
+                let (requests, errors) = (totals.requests, totals.errors);
+                terminal.status(format!("          {requests} requests, {errors} errors"));
+                let done = ended(handle, options).await?;
+                // An incident that ended may be reopened by an error that was on its way.
+                settled = if done { settled.or(Some(Instant::now())) } else { None };
+                if settled.is_some_and(|at| at.elapsed() > Duration::from_secs(1)) {
+                    return Ok(Story { complete: true });
+                }
+                if Instant::now() > deadline {
+                    terminal.line(Tone::Bad, format!("gave up after {} s", limit.as_secs()));
+                    return Ok(Story { complete: false });
+                }
+            }
+        }
+    }
+}
+
+async fn ended(handle: &Handle, options: &Options) -> Result<bool, Failure> {
+    let list = handle.list(&Filter::new()).await?;
+    let over = |phase: Phase| phase.is_terminal() || phase == Phase::AwaitingHuman;
+    Ok(list.len() >= options.bugs.len() && list.iter().all(|s| over(s.phase)))
+}
+
+async fn say(terminal: &mut Terminal, handle: &Handle, change: &Change) -> Result<(), Failure> {
+    let incident = handle.incident(&change.incident).await?;
+    let id = change.incident.as_str();
+    let (tone, text) = describe(&incident, change.phase);
+    terminal.line(tone, format!("{id}  {:<13}  {text}", change.phase.name()));
+    Ok(())
+}
+
+/// One line about a phase that was entered.
+fn describe(incident: &Incident, phase: Phase) -> (Tone, String) {
+    let case = &incident.case;
+    let title = case.symptoms.first().map(|s| s.title.to_string()).unwrap_or_default();
+    let fix = incident.fix().map(|f| f.title.clone()).unwrap_or_default();
+    let proof = incident.verification.as_ref();
+    let text = match phase {
+        Phase::Diagnosing => title,
+        Phase::Drafting => {
+            let cause = case.diagnosis.as_ref().and_then(|d| d.likely()).map(|h| &h.cause);
+            match cause {
+                Some(Cause::Code(at)) => format!("cause at {}:{}", at.path, at.line),
+                _ => String::from("cause found"),
+            }
+        }
+        Phase::Verifying => fix,
+        Phase::Gating => proof.map_or(String::new(), |p| {
+            let tests = p.tests.after.map_or(0, |t| t.passed);
+            format!("{tests} tests pass, confidence {}", p.confidence())
+        }),
+        Phase::Queued => String::from("waiting for the release before it"),
+        Phase::Submitting => format!("branch {}", incident.key(EffectKind::Submit).branch()),
+        Phase::Merging => String::from("its checks passed"),
+        Phase::GoingLive => {
+            incident.merged.as_ref().map_or(String::new(), |c| format!("merged as {}", c.short()))
+        }
+        Phase::Watching => String::from("running; watching"),
+        Phase::Withdrawing => String::from("taking back what was submitted"),
+        Phase::Reverting => incident.condemned.join("; "),
+        Phase::AwaitingHuman => incident.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Phase::Healed => String::from("the error is gone while its path is used"),
+        Phase::RolledBack | Phase::Kept | Phase::SelfResolved | Phase::Abandoned => String::new(),
+    };
+    let tone = match phase {
+        Phase::Healed | Phase::Kept => Tone::Good,
+        Phase::AwaitingHuman | Phase::Reverting | Phase::RolledBack => Tone::Bad,
+        _ => Tone::Plain,
+    };
+    (tone, text)
+}
+
+/// The table at the end.
+pub(super) fn tell(terminal: &mut Terminal, report: &Report, totals: &Totals, scene: &Scene) {
+    let headings = ["incident", "what", "outcome", "time in each stage", "confidence", "branch"];
+    let rows: Vec<Vec<String>> = report.incidents.iter().map(cells).collect();
+    terminal.text(Tone::Plain, "");
+    terminal.text(Tone::Plain, table(&headings, &rows));
+    terminal.text(Tone::Plain, "");
+    for row in &report.incidents {
+        if let Some(total) = row.beside.to_merge_ms {
+            let own = total.saturating_sub(row.beside.tests_ms);
+            let text = format!(
+                "{}  detection to merge {}, of it Aegis itself {}",
+                row.id,
+                span(total),
+                span(own)
+            );
+            terminal.text(Tone::Plain, text);
+        }
+        if let Some(why) = &row.beside.why {
+            terminal.text(Tone::Bad, format!("{}  {why}", row.id));
+        }
+    }
+    let (requests, errors) = (totals.requests, totals.errors);
+    terminal.text(Tone::Faint, format!("{requests} requests, {errors} of them failed"));
+    let repository = scene.repository.display();
+    terminal.text(Tone::Faint, format!("see: git -C {repository} log --graph --oneline"));
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let stages: Vec<String> =
+        row.stages.iter().map(|s| format!("{} {}", s.name, span(s.ms))).collect();
+    vec![
+        row.id.clone(),
+        row.beside.title.clone(),
+        row.outcome.clone(),
+        stages.join(", "),
+        row.confidence.map_or(String::from("-"), |c| format!("{:.1}%", c * 100.0)),
+        row.branch.clone().unwrap_or_else(|| String::from("-")),
+    ]
+}
+
+/// Auto heals each bug; observe hands each over and changes nothing.
+pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
+    let outcome = if options.autonomy == Autonomy::Auto { "Healed" } else { "AwaitingHuman" };
+    let right = report.incidents.iter().filter(|row| row.outcome == outcome).count();
+    right == options.bugs.len() && report.incidents.len() == right
+}

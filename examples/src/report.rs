@@ -1,0 +1,160 @@
+//! The report of a run, from the journal alone.
+
+use aegis_core::machine::{Entry, Incident, Phase, Record};
+use aegis_core::model::TestCounts;
+use aegis_core::port::{Filter, Journal};
+use aegis_core::{EffectKind, Result};
+use serde::Serialize;
+
+/// The report of a run; unknown is null.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// A row an incident, oldest first.
+    pub incidents: Vec<Row>,
+}
+
+/// One incident.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Its id.
+    pub id: String,
+    /// Its service.
+    pub service: String,
+    /// What identifies it.
+    pub fingerprint: String,
+    /// `crash`, `release`, `pipeline` or `resource`.
+    pub kind: String,
+    /// `Healed`, `RolledBack`, `Kept`, `AwaitingHuman`, `SelfResolved` or `Abandoned`; the phase
+    /// where it is still under way.
+    pub outcome: String,
+    /// Time in each phase of the machine, in the order they were first entered.
+    pub stages: Vec<StageTime>,
+    /// The verification's confidence, from 0 to 1.
+    pub confidence: Option<f64>,
+    /// The branch that carried the fix.
+    pub branch: Option<String>,
+    /// The commit that merged it.
+    pub merge_commit: Option<String>,
+    /// The suite on the base and on the patched tree.
+    pub tests: Tests,
+    /// The commit that took it back.
+    pub reverted_by: Option<String>,
+    /// What a table says beside it; not part of the file.
+    #[serde(skip)]
+    pub beside: Beside,
+}
+
+/// Time in one phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageTime {
+    /// The phase.
+    pub name: &'static str,
+    /// Milliseconds.
+    pub ms: u64,
+}
+
+/// The suite on the base and on the patched tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Tests {
+    /// On the base.
+    pub before: Option<Counts>,
+    /// On the patched tree.
+    pub after: Option<Counts>,
+}
+
+/// How many tests passed and failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Passed.
+    pub passed: u32,
+    /// Failed.
+    pub failed: u32,
+}
+
+/// Derived figures of a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// What broke, in a line.
+    pub title: String,
+    /// Why it waits for a person.
+    pub why: Option<String>,
+    /// From the first signal to the merge, without the time queued behind another release.
+    pub to_merge_ms: Option<u64>,
+    /// The part of it spent in the service's own test, replay and check processes.
+    pub tests_ms: u64,
+    /// Whether it is closed.
+    pub closed: bool,
+}
+
+/// Reads every incident of a journal.
+pub async fn read(journal: &dyn Journal) -> Result<Report> {
+    let mut incidents = Vec::new();
+    let mut filter = Filter::new();
+    loop {
+        let page = journal.list(&filter).await?;
+        let Some(last) = page.last() else { break };
+        filter = Filter::new().before(last.id.clone());
+        for summary in page {
+            if let Some(stored) = journal.load(&summary.id).await? {
+                incidents.push(row(&stored.entries)?);
+            }
+        }
+    }
+    incidents.reverse();
+    Ok(Report { incidents })
+}
+
+/// One incident's row, from its records.
+pub fn row(entries: &[Entry]) -> Result<Row> {
+    let incident = Incident::replay(entries)?;
+    let case = &incident.case;
+    let proof = incident.verification.as_ref();
+    let counts = |c: Option<TestCounts>| c.map(|c| Counts { passed: c.passed, failed: c.failed });
+    let end = entries.last().map_or(case.opened_at, |e| e.at);
+    let stages = incident.time_in_phases(end);
+    let submitted = incident.submission > 0;
+    Ok(Row {
+        id: case.incident.to_string(),
+        service: case.service.to_string(),
+        fingerprint: case.fingerprint.to_string(),
+        kind: case.kind.as_str().to_owned(),
+        outcome: incident.phase.name().to_owned(),
+        stages: stages.into_iter().map(|(p, ms)| StageTime { name: p.name(), ms }).collect(),
+        confidence: proof.map(|p| p.confidence().ratio()),
+        branch: submitted.then(|| incident.key(EffectKind::Submit).branch()),
+        merge_commit: incident.merged.as_ref().map(ToString::to_string),
+        tests: Tests {
+            before: proof.and_then(|p| counts(p.tests.before)),
+            after: proof.and_then(|p| counts(p.tests.after)),
+        },
+        reverted_by: incident.reverted.as_ref().map(ToString::to_string),
+        beside: beside(&incident, entries),
+    })
+}
+
+fn beside(incident: &Incident, entries: &[Entry]) -> Beside {
+    let merged_at = incident.spans.iter().find(|s| s.phase == Phase::GoingLive).map(|s| s.from);
+    let before_merge = |phase: Phase, at| {
+        let spans = incident.spans.iter().filter(|s| s.phase == phase && s.from < at);
+        spans.map(|s| ms(s.to.unwrap_or(at).since(s.from))).sum::<u64>()
+    };
+    let total = merged_at.map(|at| ms(at.since(incident.case.opened_at)));
+    let queued = merged_at.map_or(0, |at| before_merge(Phase::Queued, at));
+    // The deployer's checks run the suite once more while the fix is submitted.
+    let checks = merged_at.map_or(0, |at| before_merge(Phase::Submitting, at));
+    let verified = entries.iter().map(|e| match &e.record {
+        Record::Verified(proof) => proof.test_ms,
+        _ => 0,
+    });
+    Beside {
+        title: incident.case.symptoms.first().map(|s| s.title.to_string()).unwrap_or_default(),
+        why: incident.why.as_ref().map(ToString::to_string),
+        to_merge_ms: total.map(|t| t.saturating_sub(queued)),
+        tests_ms: verified.sum::<u64>() + checks,
+        closed: incident.phase.is_terminal(),
+    }
+}
+
+fn ms(d: std::time::Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}

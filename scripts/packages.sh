@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs the system packages that are missing: as root on Debian itself, elsewhere by saying how.
+set -euo pipefail
+
+missing=()
+command -v python3 >/dev/null || missing+=(python3)
+# Debian splits venv from python3; a Python without ensurepip can't make an environment.
+python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+command -v unshare >/dev/null || missing+=(util-linux)
+command -v cc >/dev/null || missing+=(build-essential)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+line="apt-get install -y --no-install-recommends ${missing[*]}"
+if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; then
+  echo "installing ${missing[*]}"
+  apt-get update -q
+  DEBIAN_FRONTEND=noninteractive $line
+else
+  echo "missing: ${missing[*]}" >&2
+  echo "install them, on Debian or Ubuntu with: sudo $line" >&2
+  exit 1
+fi

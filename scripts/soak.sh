@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The long runs at their full counts; prints each figure.
+set -euo pipefail
+
+echo "== random histories of the machine"
+AEGIS_CASES=${AEGIS_CASES:-20000} cargo test --locked -p aegis-core --test main histories -- --nocapture
+
+echo "== make heal, killed at random moments and started again"
+AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main killed -- --nocapture
