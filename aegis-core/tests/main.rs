@@ -3,6 +3,7 @@
 
 mod bed;
 mod compile;
+mod conformance;
 mod heal;
 mod histories;
 mod hostile;
