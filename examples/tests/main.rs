@@ -6,4 +6,5 @@ mod environment;
 mod history;
 mod shop_bugs;
 mod shop_process;
+mod small;
 mod support;

@@ -1,0 +1,34 @@
+//! The small examples end as they should.
+
+#[path = "../mocked.rs"]
+#[allow(dead_code)]
+mod mocked;
+#[path = "../quickstart.rs"]
+mod quickstart;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Runs `example` on a thread of its own, so that one that never ends fails instead of hanging.
+fn ends(example: impl FnOnce() -> Result<(), String> + Send + 'static) {
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || done.send(example()));
+    ended.recv_timeout(Duration::from_secs(60)).unwrap().unwrap();
+}
+
+#[test]
+fn the_quickstart_ends_healed() {
+    // It returns once its incident is healed, and not before.
+    ends(|| quickstart::main().map_err(|e| e.to_string()));
+}
+
+#[test]
+fn the_quickstart_is_at_most_60_lines() {
+    assert!(include_str!("../quickstart.rs").lines().count() <= 60);
+}
+
+#[tokio::test]
+async fn a_host_tests_its_planner_with_mocks() {
+    mocked::a_crash_is_healed_by_one_merge().await.unwrap();
+    mocked::observing_writes_nothing().await.unwrap();
+}
