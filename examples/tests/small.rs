@@ -1,5 +1,8 @@
 //! The small examples end as they should.
 
+#[path = "../embed.rs"]
+#[allow(dead_code)]
+mod embed;
 #[path = "../mocked.rs"]
 #[allow(dead_code)]
 mod mocked;
@@ -8,6 +11,8 @@ mod quickstart;
 
 use std::sync::mpsc;
 use std::time::Duration;
+
+use aegis_core::machine::Phase;
 
 /// Runs `example` on a thread of its own, so that one that never ends fails instead of hanging.
 fn ends(example: impl FnOnce() -> Result<(), String> + Send + 'static) {
@@ -31,4 +36,21 @@ fn the_quickstart_is_at_most_60_lines() {
 async fn a_host_tests_its_planner_with_mocks() {
     mocked::a_crash_is_healed_by_one_merge().await.unwrap();
     mocked::observing_writes_nothing().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stages_that_panic_block_and_hang_cost_their_own_incidents_only() {
+    let seen = embed::run().await.unwrap();
+    let mut ends: Vec<(&str, Phase)> =
+        seen.incidents.iter().map(|i| (i.case.service.as_str(), i.phase)).collect();
+    ends.sort_unstable();
+    let expected = [
+        ("mail", Phase::AwaitingHuman),
+        ("orders", Phase::Healed),
+        ("search", Phase::AwaitingHuman),
+        ("stock", Phase::AwaitingHuman),
+    ];
+    assert_eq!(ends, expected);
+    // The visitors' connections were kept: each request was answered.
+    assert!(!seen.without.0.is_empty() && !seen.with.0.is_empty());
 }
