@@ -25,3 +25,8 @@
 
 pub mod staging;
 pub mod traffic;
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -4,6 +4,7 @@
 mod checker;
 mod environment;
 mod history;
+mod readme;
 mod shop_bugs;
 mod shop_process;
 mod small;

@@ -4,7 +4,6 @@
 #[allow(dead_code)]
 mod embed;
 #[path = "../mocked.rs"]
-#[allow(dead_code)]
 mod mocked;
 #[path = "../quickstart.rs"]
 mod quickstart;
@@ -33,9 +32,18 @@ fn the_quickstart_is_at_most_60_lines() {
 }
 
 #[tokio::test]
-async fn a_host_tests_its_planner_with_mocks() {
+async fn a_crash_is_healed_by_one_merge() {
     mocked::a_crash_is_healed_by_one_merge().await.unwrap();
+}
+
+#[tokio::test]
+async fn observing_writes_nothing() {
     mocked::observing_writes_nothing().await.unwrap();
+}
+
+#[test]
+fn the_mocked_example_ends() {
+    ends(|| mocked::main().map_err(|e| e.to_string()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
