@@ -45,7 +45,7 @@ impl Timestamp {
     }
 }
 
-/// How sure somebody is, in basis points: 0 is impossible, 10,000 is certain.
+/// How sure somebody is, in basis points: 0 is impossible, 10,000 is certain; more is read as 10,000.
 ///
 /// An integer, so that a journal replays to the same bits.
 ///
@@ -57,8 +57,14 @@ impl Timestamp {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(from = "u16")]
 pub struct Confidence(u16);
+
+impl From<u16> for Confidence {
+    fn from(bps: u16) -> Self {
+        Self::from_bps(bps)
+    }
+}
 
 impl Confidence {
     /// Certainty.
@@ -347,5 +353,7 @@ mod tests {
         assert_eq!(Confidence::from_ratio(f64::NAN), Confidence::NONE);
         assert_eq!(Confidence::from_ratio(7.0), Confidence::FULL);
         assert_eq!(Confidence::from_bps(u16::MAX), Confidence::FULL);
+        assert_eq!(serde_json::from_str::<Confidence>("20000").unwrap(), Confidence::FULL);
+        assert_eq!(serde_json::to_string(&Confidence::FULL).unwrap(), "10000");
     }
 }

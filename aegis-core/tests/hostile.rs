@@ -43,12 +43,13 @@ async fn a_hang_ends_at_the_deadline_and_is_retried() {
     let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(stage);
     let handle = builder.build().unwrap().start().unwrap();
     let id = bed.crash(&handle).await;
-    // The planner is busy with the call, so the test moves the clock past its deadline.
-    let stuck = || handle.in_flight() > 0;
-    while !stuck() {
+    // The planner is busy with the call, so the test moves the clock past its deadline, once that is
+    // what somebody sleeps until.
+    let deadline = aegis_core::port::Clock::now(&bed.clock).plus(Duration::from_secs(60));
+    while !bed.clock.sleeps_until(deadline) {
         tokio::task::yield_now().await;
     }
-    bed.clock.advance(Duration::from_secs(61));
+    bed.clock.set(deadline);
     bed.until(&handle, &id, Phase::Healed).await;
 }
 

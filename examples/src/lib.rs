@@ -28,3 +28,8 @@ pub mod report;
 pub mod staging;
 pub mod terminal;
 pub mod traffic;
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

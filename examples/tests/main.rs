@@ -3,7 +3,10 @@
 
 mod checker;
 mod environment;
+mod healing;
 mod history;
+mod readme;
 mod shop_bugs;
 mod shop_process;
+mod small;
 mod support;

@@ -146,7 +146,8 @@ pub struct Verification {
     pub isolation: Isolation,
     /// Named notes for people: terms of the quality, what did not fit the deadline.
     pub notes: Vec<String>,
-    /// Milliseconds spent in the service's own test and reproduction processes.
+    /// Milliseconds spent in the service's own test and reproduction processes, and waiting for those
+    /// of another verification.
     pub test_ms: u64,
 }
 

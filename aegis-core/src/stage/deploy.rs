@@ -171,7 +171,8 @@ impl Order {
         &self.body
     }
 
-    /// Whether only a person may merge it.
+    /// Whether it waits for a person: it is never `Ready`. A clearance to merge that is minted later,
+    /// on a person's word, is as good as the person's own merge.
     pub fn propose_only(&self) -> bool {
         self.clearance.permit() == Permit::Propose
     }

@@ -36,6 +36,12 @@ impl ManualClock {
         self.set(self.now().plus(d));
     }
 
+    /// Whether somebody sleeps until exactly `moment`.
+    pub fn sleeps_until(&self, moment: Timestamp) -> bool {
+        let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        sleepers.contains_key(&moment)
+    }
+
     /// The earliest moment that somebody sleeps until.
     pub fn next_wake(&self) -> Option<Timestamp> {
         let sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);

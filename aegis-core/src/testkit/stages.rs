@@ -9,8 +9,8 @@ use super::{Remote, World};
 use crate::error::Result;
 use crate::id::{Confidence, Revision};
 use crate::model::{
-    Case, Cause, Diagnosis, Fix, FixKind, Hypothesis, Location, Metric, Point, Query, Readings,
-    Samples, Trigger, Verification,
+    Case, Cause, Diagnosis, Fix, FixKind, Hypothesis, Location, Metric, Missing, Point, Query,
+    Readings, Samples, Trigger, Verification,
 };
 use crate::patch::{Edit, Patch};
 use crate::stage::{Diagnoser, FixGenerator, MetricSource, Verifier};
@@ -63,6 +63,9 @@ impl Shop {
 impl MetricSource for Shop {
     async fn sample(&self, query: &Query) -> Result<Samples> {
         let read = |metric: &Metric| {
+            if let Metric::Custom(..) = metric {
+                return (metric.clone(), Readings::Missing(Missing::Unsupported));
+            }
             let point = Point::new(query.now, self.value(metric)).with_weight(100);
             (metric.clone(), Readings::Values(vec![point]))
         };
@@ -76,11 +79,15 @@ pub struct KnowsTheLine(pub World);
 
 #[async_trait]
 impl Diagnoser for KnowsTheLine {
-    async fn diagnose(&self, _case: &Case) -> Result<Diagnosis> {
+    async fn diagnose(&self, case: &Case) -> Result<Diagnosis> {
+        let base = self.0.with(|remote| remote.head.clone());
+        let Some(trace) = case.trace() else {
+            return Ok(Diagnosis::new(base, "test", Vec::new()));
+        };
         let location = Location::new("mean.py", 2).with_function("mean");
         let sure = Confidence::from_percent(90);
-        let blame = Hypothesis::new(Cause::Code(location), "the list may be empty", sure);
-        let base = self.0.with(|remote| remote.head.clone());
+        let blame = Hypothesis::new(Cause::Code(location), "the list may be empty", sure)
+            .with_evidence(vec![trace.to_string()]);
         let trigger = Trigger::new("GET", "/mean?of=", ROUTE);
         Ok(Diagnosis::new(base, "test", vec![blame]).with_triggers(vec![trigger]))
     }
@@ -92,8 +99,12 @@ pub struct Offers(pub usize);
 
 #[async_trait]
 impl FixGenerator for Offers {
-    async fn generate(&self, _case: &Case, diagnosis: &Diagnosis) -> Result<Vec<Fix>> {
-        Ok((0..self.0).map(|n| numbered(n, diagnosis.base.clone())).collect())
+    async fn generate(&self, case: &Case, diagnosis: &Diagnosis) -> Result<Vec<Fix>> {
+        if !matches!(diagnosis.likely().map(|h| &h.cause), Some(Cause::Code(_))) {
+            return Ok(Vec::new());
+        }
+        let all = (0..self.0).map(|n| numbered(n, diagnosis.base.clone()));
+        Ok(all.filter(|fix| !case.tried(&fix.digest())).collect())
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Remote {
     pub head: Revision,
     /// What runs.
     pub running: Revision,
+    /// When each merged commit was first seen running.
+    pub live: BTreeMap<Revision, Timestamp>,
     /// Branches by name.
     pub branches: BTreeMap<String, Branch>,
     /// Merged commits in order, with the digest of their fix.
@@ -68,6 +70,7 @@ impl World {
     pub fn new(clock: Arc<dyn Clock>, head: Revision) -> Self {
         let remote = Remote {
             running: head.clone(),
+            live: BTreeMap::new(),
             head,
             branches: BTreeMap::new(),
             merges: Vec::new(),
@@ -114,7 +117,7 @@ impl Remote {
         Err(Error::unavailable("the answer was lost"))
     }
 
-    fn state(&self, branch: &Branch, now: Timestamp) -> Rollout {
+    fn state(&mut self, branch: &Branch, now: Timestamp) -> Rollout {
         if let Some(commit) = &branch.merged {
             return self.landed(commit, now);
         }
@@ -131,10 +134,11 @@ impl Remote {
         }
     }
 
-    fn landed(&self, commit: &Revision, now: Timestamp) -> Rollout {
+    fn landed(&mut self, commit: &Revision, now: Timestamp) -> Rollout {
         // Commits are numbered, so a later one is a descendant.
         if self.running >= *commit {
-            Rollout::Live { release: commit.clone(), at: now }
+            let at = *self.live.entry(commit.clone()).or_insert(now);
+            Rollout::Live { release: commit.clone(), at }
         } else {
             Rollout::Merged { commit: commit.clone() }
         }
@@ -147,8 +151,8 @@ impl Deployer for World {
         let now = self.now();
         let mut remote = self.lock();
         let name = order.key().branch();
-        if let Some(branch) = remote.branches.get(&name) {
-            let state = remote.state(branch, now);
+        if let Some(branch) = remote.branches.get(&name).cloned() {
+            let state = remote.state(&branch, now);
             return remote.answer(state);
         }
         if remote.head != *order.base() {
@@ -171,9 +175,9 @@ impl Deployer for World {
 
     async fn lookup(&self, key: &EffectKey) -> Result<Option<Rollout>> {
         let now = self.now();
-        let remote = self.lock();
-        let branch = remote.branches.get(&key.branch());
-        Ok(branch.map(|branch| remote.state(branch, now)))
+        let mut remote = self.lock();
+        let branch = remote.branches.get(&key.branch()).cloned();
+        Ok(branch.map(|branch| remote.state(&branch, now)))
     }
 
     async fn merge(&self, order: &MergeOrder) -> Result<Rollout> {
@@ -218,8 +222,8 @@ impl Deployer for World {
         let now = self.now();
         let mut remote = self.lock();
         let key = order.key().of_kind(EffectKind::Revert);
-        if let Some(branch) = remote.branches.get(&key.branch()) {
-            let state = remote.state(branch, now);
+        if let Some(branch) = remote.branches.get(&key.branch()).cloned() {
+            let state = remote.state(&branch, now);
             return remote.answer(state);
         }
         let commit = remote.push();

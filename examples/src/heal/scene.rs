@@ -140,14 +140,18 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
         .map_err(|e| format!("the state folder {} can't be used: {e}", path.display()).into())
 }
 
-/// Removes what a finished run left; anything else in the folder is somebody's and stays.
+/// Marks a folder as one that runs may clear.
+const MARK: &str = ".heal";
+
+/// Removes what a finished run left; a folder that is somebody else's stays as it is.
 fn clear(state: &Path) -> Result<(), Failure> {
     let entries = std::fs::read_dir(state)?.collect::<Result<Vec<_>, _>>()?;
-    if !entries.is_empty() && !state.join("run.json").exists() && !state.join("shop").exists() {
+    let mark = state.join(MARK);
+    if !entries.is_empty() && !mark.exists() {
         let text = "the state folder holds something else; name an empty one with --state";
         return Err(format!("{text}: {}", state.display()).into());
     }
-    for entry in entries {
+    for entry in entries.into_iter().filter(|entry| entry.file_name() != MARK) {
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             std::fs::remove_dir_all(path)?;
@@ -155,6 +159,7 @@ fn clear(state: &Path) -> Result<(), Failure> {
             std::fs::remove_file(path)?;
         }
     }
+    std::fs::write(mark, "a run of the heal example; cleared when the next one begins\n")?;
     Ok(())
 }
 
