@@ -58,9 +58,11 @@ async fn hypotheses_out_of_order_or_without_grounds_are_caught() {
         d
     };
     caught("a path inside the repository", outside).await;
-    let stage = KnowsTheLine(world());
-    let suite = async move { conformance::diagnose::test_all(&stage, &case()).await };
-    breaks("evidence from the case", suite).await;
+    let groundless = |_: &Case, mut d: Diagnosis| {
+        d.hypotheses.iter_mut().for_each(|h| h.evidence.clear());
+        d
+    };
+    caught("evidence from the case", groundless).await;
 }
 
 #[tokio::test]

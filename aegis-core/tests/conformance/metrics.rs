@@ -88,7 +88,6 @@ async fn a_zero_made_up_for_an_unknown_metric_is_caught() {
         })
     };
     caught("never makes up a zero", metrics(shop(), zero)).await;
-    caught("never makes up a zero", Shop::new(world())).await;
 }
 
 #[tokio::test]
