@@ -13,7 +13,7 @@ ARGS ?=
 .PHONY: heal test check bench soak fmt clippy doc deny forbidden packages
 
 heal: packages
-	$(CARGO) run --locked --release -p aegis-examples --example heal -- $(ARGS)
+	$(CARGO) run --locked -p aegis-examples --example heal -- $(ARGS)
 
 test: packages
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \

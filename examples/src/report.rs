@@ -3,6 +3,7 @@
 use aegis_core::machine::{Entry, Incident, Phase, Record};
 use aegis_core::model::TestCounts;
 use aegis_core::port::{Filter, Journal};
+use aegis_core::stage::Rollout;
 use aegis_core::{EffectKind, Result};
 use serde::Serialize;
 
@@ -140,8 +141,6 @@ fn beside(incident: &Incident, entries: &[Entry]) -> Beside {
     };
     let total = merged_at.map(|at| ms(at.since(incident.case.opened_at)));
     let queued = merged_at.map_or(0, |at| before_merge(Phase::Queued, at));
-    // The deployer's checks run the suite once more while the fix is submitted.
-    let checks = merged_at.map_or(0, |at| before_merge(Phase::Submitting, at));
     let verified = entries.iter().map(|e| match &e.record {
         Record::Verified(proof) => proof.test_ms,
         _ => 0,
@@ -150,9 +149,30 @@ fn beside(incident: &Incident, entries: &[Entry]) -> Beside {
         title: incident.case.symptoms.first().map(|s| s.title.to_string()).unwrap_or_default(),
         why: incident.why.as_ref().map(ToString::to_string),
         to_merge_ms: total.map(|t| t.saturating_sub(queued)),
-        tests_ms: verified.sum::<u64>() + checks,
+        tests_ms: verified.sum::<u64>() + checks_ms(entries),
         closed: incident.phase.is_terminal(),
     }
+}
+
+/// Time between the answers that a fix's checks are running and that they ended: they run the
+/// service's suite once more.
+fn checks_ms(entries: &[Entry]) -> u64 {
+    let mut since = None;
+    let mut sum = 0;
+    for entry in entries {
+        if let Record::Answered { rollout: Some(rollout), .. } = &entry.record {
+            match (rollout, since) {
+                (Rollout::Checking, None) => since = Some(entry.at),
+                (Rollout::Checking, Some(_)) => {}
+                (_, Some(from)) => {
+                    sum += ms(entry.at.since(from));
+                    since = None;
+                }
+                _ => {}
+            }
+        }
+    }
+    sum
 }
 
 fn ms(d: std::time::Duration) -> u64 {
