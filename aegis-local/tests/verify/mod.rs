@@ -1,8 +1,8 @@
 //! The verifier with real namespaces, a real interpreter and a real suite.
 
 mod corpus;
-mod folder;
+pub(crate) mod folder;
 mod gates;
 mod isolation;
-mod python;
-mod replay;
+pub(crate) mod python;
+pub(crate) mod replay;
