@@ -5,6 +5,7 @@ use aegis_core::patch::{FileChange, check_path, unified};
 
 use super::pytest::{Suite, regressions};
 use super::source::Facts;
+use crate::python::check_for;
 
 fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Pass, reason)
@@ -104,6 +105,24 @@ pub(super) fn size(changes: &[FileChange], max_files: usize, max_lines: usize) -
         deny(GATE, "nothing changes")
     } else {
         pass(GATE, said)
+    }
+}
+
+/// Name of the gate that two are asked for: the parser here, the service's interpreter in a run.
+pub(super) const SYNTAX: &str = "syntax";
+
+/// What this parser refuses, no interpreter of that version has to be asked about.
+pub(super) fn refused_syntax(changes: &[FileChange], version: &str) -> Option<GateReport> {
+    let python = changes.iter().filter(|c| c.path.ends_with(".py"));
+    let refused = |c: &FileChange| check_for(&c.path, c.after.as_deref()?, version).err();
+    python.filter_map(refused).map(|e| deny(SYNTAX, e.to_string())).next()
+}
+
+/// What the service's own interpreter says.
+pub(super) fn syntax(compiled: Result<(), String>) -> GateReport {
+    match compiled {
+        Ok(()) => pass(SYNTAX, "compiles"),
+        Err(why) => deny(SYNTAX, why),
     }
 }
 

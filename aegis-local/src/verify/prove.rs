@@ -58,9 +58,11 @@ impl<'a> Proof<'a> {
         changes: &[FileChange],
         files: &[String],
         config: &PythonVerifierConfig,
+        version: &str,
     ) -> bool {
         self.gates.push(gates::protected_paths(changes));
         self.gates.push(gates::size(changes, config.max_files, config.max_lines));
+        self.gates.extend(gates::refused_syntax(changes, version));
         self.gates.push(gates::new_imports(changes, files));
         self.gates.iter().all(|g| g.answer != GateAnswer::Deny)
     }
@@ -77,11 +79,7 @@ impl<'a> Proof<'a> {
         self.runs.extend([compile.ran, base.ran, after.ran]);
         // Its place is before the imports, which only mean something in a file that compiles.
         let at = self.gates.iter().position(|g| g.gate == "new-imports");
-        let syntax = match compiled {
-            Ok(()) => GateReport::new("syntax", GateAnswer::Pass, "compiles"),
-            Err(why) => GateReport::new("syntax", GateAnswer::Deny, why),
-        };
-        self.gates.insert(at.unwrap_or(self.gates.len()), syntax);
+        self.gates.insert(at.unwrap_or(self.gates.len()), gates::syntax(compiled));
         self.gates.push(gates::base_tests(base));
         self.gates.push(gates::tests(base, after));
 

@@ -175,7 +175,7 @@ impl PythonVerifier {
             Err(e) => return Err(e),
         };
         let files = tree.files()?;
-        if !proof.inspect(&changes, &files, &self.config) {
+        if !proof.inspect(&changes, &files, &self.config, runner.python_version()) {
             return Ok(());
         }
         let patched = tree.changed(&changes);
