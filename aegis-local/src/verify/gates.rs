@@ -3,19 +3,19 @@
 use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::patch::{FileChange, check_path, unified};
 
-use super::pytest::{Suite, regressions};
+use super::pytest::{Regressions, Suite};
 use super::source::Facts;
 use crate::python::check_for;
 
-fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
+pub(super) fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Pass, reason)
 }
 
-fn deny(gate: &str, reason: impl Into<String>) -> GateReport {
+pub(super) fn deny(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Deny, reason)
 }
 
-fn cap(gate: &str, reason: impl Into<String>) -> GateReport {
+pub(super) fn cap(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Cap, reason)
 }
 
@@ -172,9 +172,11 @@ pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
         (Err(_), Ok(_)) => return pass(GATE, "no test on the base to compare with"),
         (Ok(before), Ok(after)) => (before, after),
     };
-    let (broken, gone) = regressions(before, after);
-    if !broken.is_empty() {
-        deny(GATE, format!("no longer passes: {}", first_of(&broken)))
+    let Regressions { failing, skipped, gone } = Regressions::between(before, after);
+    if !failing.is_empty() {
+        deny(GATE, format!("fails and did not before: {}", first_of(&failing)))
+    } else if !skipped.is_empty() {
+        deny(GATE, format!("passed before and is skipped: {}", first_of(&skipped)))
     } else if !gone.is_empty() {
         deny(GATE, format!("no longer there: {}", first_of(&gone)))
     } else {
@@ -183,7 +185,7 @@ pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
     }
 }
 
-fn first_of(ids: &[String]) -> String {
+pub(super) fn first_of(ids: &[String]) -> String {
     let shown = ids.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
     if ids.len() > 3 { format!("{shown} and {} more", ids.len() - 3) } else { shown }
 }
@@ -204,6 +206,10 @@ pub(super) enum Provoked {
     Gone(String),
     /// Another exception, raised on purpose by a `raise` statement.
     Raised(String),
+    /// What failed is no longer there to be called.
+    Missing(String),
+    /// Another exception that nobody raised on purpose.
+    Other(String),
     /// It happened, or something else broke.
     Broken(String),
 }
@@ -214,6 +220,9 @@ pub(super) fn reproduction_fixed(provoked: &Provoked) -> GateReport {
     match provoked {
         Provoked::Gone(how) => pass(GATE, how.clone()),
         Provoked::Raised(what) => cap(GATE, format!("raises on purpose instead: {what}")),
+        Provoked::Missing(what) | Provoked::Other(what) => {
+            deny(GATE, format!("one crash for another: {what}"))
+        }
         Provoked::Broken(what) => deny(GATE, what.clone()),
     }
 }

@@ -111,6 +111,16 @@ async fn a_test_that_is_gone_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_comes_with_the_change_and_fails_is_denied() {
+    let tests = "import pytest, code_\n\n\n@pytest.mark.parametrize('n', range(code_.double(1)))\n\
+                 def test_n(n):\n    assert n < 2\n";
+    let files = [("code_.py", CODE), ("tests/test_code.py", tests), ("pytest.ini", PATHS)];
+    let fix = fix("code_.py", BODY, "    return n * 3\n");
+    let v = verifier(&files, "pytest -q").verify(&case("no trace", &[]), &fix).await.unwrap();
+    denied_by(&v, "tests", "test_n[2]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_without_tests_is_capped_and_so_is_a_case_without_a_trace() {
     let fix = fix("code_.py", BODY, "    return 2 * n\n");
     let verifier = verifier(&[("code_.py", CODE)], "python -m pytest -q");

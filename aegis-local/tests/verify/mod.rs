@@ -6,3 +6,4 @@ mod gates;
 mod isolation;
 pub(crate) mod python;
 pub(crate) mod replay;
+mod revert;
