@@ -1,6 +1,7 @@
 //! The verifier with real namespaces, a real interpreter and a real suite.
 
 mod corpus;
+mod dropped;
 pub(crate) mod folder;
 mod gates;
 mod isolation;
