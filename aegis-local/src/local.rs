@@ -137,7 +137,8 @@ impl Local {
         let spec = &config.service;
         let repository = GitRepository::open(&config.repository).await?;
         let shared: Arc<dyn Repository> = Arc::new(repository.clone());
-        let verifier = Arc::new(PythonVerifier::new(spec.clone(), Arc::clone(&shared)));
+        let verifier = PythonVerifier::new(spec.clone(), shared).with_reverts(repository.clone());
+        let verifier = Arc::new(verifier);
         verifier.check().await?;
         let mut checks = CommandChecks::of(spec);
         if let Some(command) = &config.checks {

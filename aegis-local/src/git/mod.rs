@@ -26,6 +26,7 @@ mod revert;
 mod running;
 mod site;
 mod submit;
+mod take_back;
 mod tree;
 mod withdraw;
 
@@ -33,5 +34,6 @@ pub use checks::{CheckResult, Checks, CommandChecks};
 pub use deployer::{GitDeployer, GitDeployerBuilder};
 pub use repository::GitRepository;
 pub use running::{Refusal, Running, RunningRevision};
+pub use take_back::TakenBack;
 
 pub(crate) use message::incident_of;

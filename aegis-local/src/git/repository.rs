@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_core::model::Commit;
+use aegis_core::model::{Commit, Release};
 use aegis_core::port::{FileEntry, Repository};
 use aegis_core::{Error, ErrorKind, Result, Revision};
 use async_trait::async_trait;
 use git2::RepositoryOpenFlags;
 
 use super::error::{revision, wrap};
+use super::take_back::{self, TakenBack};
 use super::{export, read};
 
 /// A Git repository on this machine and the branch that releases are made from.
@@ -93,6 +94,22 @@ impl GitRepository {
         let at = at.clone();
         self.with(move |repo| Ok(read::commit(repo, &at)?.parent_ids().map(revision).collect()))
             .await
+    }
+
+    /// Takes `release` out of `base` as [`GitDeployer`](super::GitDeployer) does, and writes what is
+    /// left into the empty folder `into`. The repository is only read.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where one of the commits is not there.
+    pub async fn take_back(
+        &self,
+        release: &Release,
+        base: &Revision,
+        into: &Path,
+    ) -> Result<TakenBack> {
+        let (release, base, into) = (release.clone(), base.clone(), into.to_owned());
+        self.with(move |repo| take_back::trial(repo, &release, &base, &into)).await
     }
 
     /// Name of the ref of the release branch.

@@ -8,8 +8,8 @@ use super::error::{oid, revision, wrap};
 use super::message::{self, KEY, REVERTS};
 use super::refs::{self, Names, Swap};
 use super::site::Site;
-use super::tree::{self, Made};
-use super::{find, read};
+use super::tree::Made;
+use super::{find, read, take_back};
 
 /// How often a release branch that moves meanwhile is tried again, the revert made anew each time.
 const TRIES: usize = 5;
@@ -39,7 +39,7 @@ pub(super) fn revert(
             return Ok(Err(Rollout::Conflict));
         }
         let onto = read::find(repo, head)?;
-        let made = match tree::take_back(repo, &bad, None, &onto)? {
+        let made = match take_back::commit(repo, &bad, None, &onto)? {
             Made::Tree(made) => made,
             Made::Conflict(why) => {
                 tracing::warn!(%key, why, "the revert is not clean");

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aegis_core::model::{Fix, FixKind, Release};
+use aegis_core::model::{Fix, FixKind};
 use aegis_core::patch::{self, Patch, check_path};
 use aegis_core::{Error, Result};
 use git2::build::TreeUpdateBuilder;
-use git2::{Commit, FileMode, MergeOptions, ObjectType, Oid, Repository};
+use git2::{Commit, FileMode, ObjectType, Oid, Repository};
 
-use super::error::{oid, wrap};
-use super::read;
+use super::error::wrap;
+use super::{read, take_back};
 
 /// A tree, or that it can't be made cleanly.
 pub(super) enum Made {
@@ -23,7 +23,7 @@ pub(super) enum Made {
 pub(super) fn apply(repo: &Repository, fix: &Fix, base: &Commit<'_>) -> Result<Made> {
     match &fix.kind {
         FixKind::Patch(patch) => apply_patch(repo, patch, base),
-        FixKind::Revert(release) => take_back_release(repo, release, base),
+        FixKind::Revert(release) => take_back::release(repo, release, base),
         _ => {
             Err(Error::invalid(format!("{:?} is nothing that Git could ship", fix.title)).at("git"))
         }
@@ -76,49 +76,4 @@ fn apply_patch(repo: &Repository, patch: &Patch, base: &Commit<'_>) -> Result<Ma
         return Ok(Made::Conflict(String::from("the patch changes nothing")));
     }
     Ok(Made::Tree(made))
-}
-
-/// Takes back everything that a release brought: from what ran before it where that is known, else
-/// its one commit.
-fn take_back_release(repo: &Repository, release: &Release, base: &Commit<'_>) -> Result<Made> {
-    let bad = read::find(repo, oid(&release.revision)?)?;
-    if !read::contains(repo, base.id(), bad.id())? {
-        return Ok(Made::Conflict(format!("{} is not on the release branch", release.revision)));
-    }
-    let before = match &release.previous {
-        Some(previous) => {
-            let id = oid(previous)?;
-            let known = id != bad.id() && repo.find_commit(id).is_ok();
-            if known && read::contains(repo, bad.id(), id)? {
-                Some(read::find(repo, id)?)
-            } else {
-                None
-            }
-        }
-        None => None,
-    };
-    take_back(repo, &bad, before.as_ref(), base)
-}
-
-/// Takes `bad` out of `ours` by a three-way merge that keeps what came later: back to `before`, or to
-/// its first parent (a merge's mainline).
-pub(super) fn take_back(
-    repo: &Repository,
-    bad: &Commit<'_>,
-    before: Option<&Commit<'_>>,
-    ours: &Commit<'_>,
-) -> Result<Made> {
-    let parent = bad.parents().next();
-    let Some(before) = before.or(parent.as_ref()) else {
-        return Ok(Made::Conflict(String::from("the first commit can't be taken back")));
-    };
-    let mut options = MergeOptions::new();
-    options.find_renames(true);
-    let mut merged = repo
-        .merge_trees(&read::tree(bad)?, &read::tree(ours)?, &read::tree(before)?, Some(&options))
-        .map_err(wrap(format!("can't take {} back", bad.id())))?;
-    if merged.has_conflicts() {
-        return Ok(Made::Conflict(format!("later work changed the same lines as {}", bad.id())));
-    }
-    merged.write_tree_to(repo).map(Made::Tree).map_err(wrap("can't write the tree"))
 }

@@ -31,4 +31,4 @@ mod tests;
 
 pub use diagnose::PythonDiagnoser;
 pub use generate::PythonTemplates;
-pub use syntax::{SyntaxError, check, executable_lines};
+pub use syntax::{SyntaxError, check, check_for, executable_lines};

@@ -37,7 +37,15 @@ pub(super) fn parse(
     path: &str,
     text: &str,
 ) -> Result<Parsed<ruff_python_ast::ModModule>, SyntaxError> {
-    let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY311);
+    parse_for(path, text, PythonVersion::PY311)
+}
+
+fn parse_for(
+    path: &str,
+    text: &str,
+    version: PythonVersion,
+) -> Result<Parsed<ruff_python_ast::ModModule>, SyntaxError> {
+    let options = ParseOptions::from(Mode::Module).with_target_version(version);
     let parsed = parse_unchecked(text, options);
     if let Some(error) = parsed.errors().first() {
         return Err(error_at(path, text, error.location.start(), error.error.to_string()));
@@ -57,6 +65,20 @@ pub(super) fn parse(
 /// The first error, with its place. A file that only a newer Python accepts is an error as well.
 pub fn check(path: &str, text: &str) -> Result<(), SyntaxError> {
     parse(path, text).map(|_| ())
+}
+
+/// Checks that `text` parses as the Python of this version (`3.12.1`), or as 3.11 where it is none.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn check_for(path: &str, text: &str, version: &str) -> Result<(), SyntaxError> {
+    let mut numbers = version.split('.').map_while(|n| n.parse::<u8>().ok());
+    let version = match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) => PythonVersion { major, minor },
+        _ => PythonVersion::PY311,
+    };
+    parse_for(path, text, version).map(|_| ())
 }
 
 /// The lines, from 1, on which a statement starts that does something when it is run: no blank
@@ -134,6 +156,17 @@ mod tests {
     fn what_only_a_newer_python_accepts_is_an_error() {
         assert!(check("a.py", "x = f'{d['k']}'\n").is_err());
         assert!(check("a.py", "x = f'{d[\"k\"]}'\n").is_ok());
+    }
+
+    #[test]
+    fn each_version_has_its_own_grammar() {
+        let alias = "type Id = int\n";
+        assert!(check_for("a.py", alias, "3.12.1").is_ok());
+        let error = check_for("a.py", alias, "3.11.7").unwrap_err();
+        assert_eq!((error.line, error.column), (1, 1));
+        let choice = "match x:\n    case 1:\n        pass\n";
+        assert!(check_for("a.py", choice, "3.9.0").is_err());
+        assert!(check_for("a.py", choice, "no version").is_ok());
     }
 
     #[test]

@@ -3,18 +3,19 @@
 use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::patch::{FileChange, check_path, unified};
 
-use super::pytest::{Suite, regressions};
+use super::pytest::{Regressions, Suite};
 use super::source::Facts;
+use crate::python::check_for;
 
-fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
+pub(super) fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Pass, reason)
 }
 
-fn deny(gate: &str, reason: impl Into<String>) -> GateReport {
+pub(super) fn deny(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Deny, reason)
 }
 
-fn cap(gate: &str, reason: impl Into<String>) -> GateReport {
+pub(super) fn cap(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Cap, reason)
 }
 
@@ -107,6 +108,24 @@ pub(super) fn size(changes: &[FileChange], max_files: usize, max_lines: usize) -
     }
 }
 
+/// Name of the gate that two are asked for: the parser here, the service's interpreter in a run.
+pub(super) const SYNTAX: &str = "syntax";
+
+/// What this parser refuses, no interpreter of that version has to be asked about.
+pub(super) fn refused_syntax(changes: &[FileChange], version: &str) -> Option<GateReport> {
+    let python = changes.iter().filter(|c| c.path.ends_with(".py"));
+    let refused = |c: &FileChange| check_for(&c.path, c.after.as_deref()?, version).err();
+    python.filter_map(refused).map(|e| deny(SYNTAX, e.to_string())).next()
+}
+
+/// What the service's own interpreter says.
+pub(super) fn syntax(compiled: Result<(), String>) -> GateReport {
+    match compiled {
+        Ok(()) => pass(SYNTAX, "compiles"),
+        Err(why) => deny(SYNTAX, why),
+    }
+}
+
 /// No module that the file did not import before, but for the service's own.
 pub(super) fn new_imports(changes: &[FileChange], files: &[String]) -> GateReport {
     const GATE: &str = "new-imports";
@@ -153,9 +172,11 @@ pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
         (Err(_), Ok(_)) => return pass(GATE, "no test on the base to compare with"),
         (Ok(before), Ok(after)) => (before, after),
     };
-    let (broken, gone) = regressions(before, after);
-    if !broken.is_empty() {
-        deny(GATE, format!("no longer passes: {}", first_of(&broken)))
+    let Regressions { failing, skipped, gone } = Regressions::between(before, after);
+    if !failing.is_empty() {
+        deny(GATE, format!("fails and did not before: {}", first_of(&failing)))
+    } else if !skipped.is_empty() {
+        deny(GATE, format!("passed before and is skipped: {}", first_of(&skipped)))
     } else if !gone.is_empty() {
         deny(GATE, format!("no longer there: {}", first_of(&gone)))
     } else {
@@ -164,7 +185,7 @@ pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
     }
 }
 
-fn first_of(ids: &[String]) -> String {
+pub(super) fn first_of(ids: &[String]) -> String {
     let shown = ids.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
     if ids.len() > 3 { format!("{shown} and {} more", ids.len() - 3) } else { shown }
 }
@@ -185,6 +206,10 @@ pub(super) enum Provoked {
     Gone(String),
     /// Another exception, raised on purpose by a `raise` statement.
     Raised(String),
+    /// What failed is no longer there to be called.
+    Missing(String),
+    /// Another exception that nobody raised on purpose.
+    Other(String),
     /// It happened, or something else broke.
     Broken(String),
 }
@@ -195,6 +220,9 @@ pub(super) fn reproduction_fixed(provoked: &Provoked) -> GateReport {
     match provoked {
         Provoked::Gone(how) => pass(GATE, how.clone()),
         Provoked::Raised(what) => cap(GATE, format!("raises on purpose instead: {what}")),
+        Provoked::Missing(what) | Provoked::Other(what) => {
+            deny(GATE, format!("one crash for another: {what}"))
+        }
         Provoked::Broken(what) => deny(GATE, what.clone()),
     }
 }

@@ -99,6 +99,8 @@ pub(super) struct Raised {
     pub(super) message: String,
     pub(super) same: bool,
     pub(super) explicit: bool,
+    /// Whether the call reached the service's code.
+    pub(super) inside: bool,
 }
 
 /// Runs one of the scripts with its case; `report` is what it writes.

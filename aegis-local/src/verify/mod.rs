@@ -19,6 +19,7 @@ pub mod junit;
 mod prove;
 mod pytest;
 mod reproduce;
+mod revert;
 mod runner;
 mod score;
 mod source;

@@ -14,15 +14,31 @@ use super::gates::{self, Provoked, Returned};
 use super::isolation::Outcome;
 use super::pytest::Suite;
 use super::reproduce::{OnBase, OnPatched, Runs};
+use super::revert;
 use super::score::{Evidence, Ran};
 
 /// Why nothing was tried.
 pub(super) const NO_TRACE: &str = "no stack trace with a frame in the repository";
 
+/// What is proven; it says which gates are asked and what is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// A change that nobody ran before.
+    Patch,
+    /// A release is taken back.
+    Revert {
+        /// Whether what is left is what ran before the release.
+        known: bool,
+        /// Files that change and are no text.
+        others: usize,
+    },
+}
+
 /// A verification in the making.
 #[derive(Debug)]
 pub(super) struct Proof<'a> {
     fix: &'a Fix,
+    subject: Subject,
     started: Instant,
     gates: Vec<GateReport>,
     runs: Runs,
@@ -36,6 +52,7 @@ impl<'a> Proof<'a> {
     pub(super) fn new(fix: &'a Fix, base: Revision) -> Self {
         Self {
             fix,
+            subject: Subject::Patch,
             started: Instant::now(),
             gates: Vec::new(),
             runs: Vec::new(),
@@ -52,17 +69,36 @@ impl<'a> Proof<'a> {
         self.gates.push(GateReport::new("applies", GateAnswer::Deny, why.to_string()));
     }
 
-    /// Asks the gates that need no process; whether there is a point in going on.
+    pub(super) fn comes_out(&mut self, changes: &[FileChange], known: bool, others: usize) {
+        self.subject = Subject::Revert { known, others };
+        self.gates.push(revert::clean(changes.len() + others));
+    }
+
+    pub(super) fn does_not_come_out(&mut self, why: impl Into<String>) {
+        self.gates.push(revert::not_clean(why));
+    }
+
+    /// Asks the gates of a patch that need no process; whether there is a point in going on.
     pub(super) fn inspect(
         &mut self,
         changes: &[FileChange],
         files: &[String],
         config: &PythonVerifierConfig,
+        version: &str,
     ) -> bool {
         self.gates.push(gates::protected_paths(changes));
         self.gates.push(gates::size(changes, config.max_files, config.max_lines));
+        self.parses(changes, version);
         self.gates.push(gates::new_imports(changes, files));
         self.gates.iter().all(|g| g.answer != GateAnswer::Deny)
+    }
+
+    /// Asks the parser; whether there is a point in going on.
+    pub(super) fn parses(&mut self, changes: &[FileChange], version: &str) -> bool {
+        let refused = gates::refused_syntax(changes, version);
+        let parses = refused.is_none();
+        self.gates.extend(refused);
+        parses
     }
 
     /// Takes in what the runs showed.
@@ -77,13 +113,13 @@ impl<'a> Proof<'a> {
         self.runs.extend([compile.ran, base.ran, after.ran]);
         // Its place is before the imports, which only mean something in a file that compiles.
         let at = self.gates.iter().position(|g| g.gate == "new-imports");
-        let syntax = match compiled {
-            Ok(()) => GateReport::new("syntax", GateAnswer::Pass, "compiles"),
-            Err(why) => GateReport::new("syntax", GateAnswer::Deny, why),
-        };
-        self.gates.insert(at.unwrap_or(self.gates.len()), syntax);
-        self.gates.push(gates::base_tests(base));
-        self.gates.push(gates::tests(base, after));
+        self.gates.insert(at.unwrap_or(self.gates.len()), gates::syntax(compiled));
+        match self.subject {
+            Subject::Patch => {
+                self.gates.extend([gates::base_tests(base), gates::tests(base, after)]);
+            }
+            Subject::Revert { .. } => self.gates.push(revert::tests(base, after)),
+        }
 
         let (again, reproduction) = match failure {
             None => (Vec::new(), Reproduction::NotReproduced(String::from(NO_TRACE))),
@@ -93,15 +129,24 @@ impl<'a> Proof<'a> {
                 (again, on_base.reproduction())
             }
         };
-        self.gates.push(match &reproduction {
-            Reproduction::NotReproduced(tried) => gates::reproduction(Err(tried)),
-            Reproduction::Reproduced(how) => gates::reproduction(Ok(how)),
-            _ => gates::reproduction(Ok("does not apply")),
-        });
+        let how = match &reproduction {
+            Reproduction::NotReproduced(tried) => Err(tried.as_str()),
+            Reproduction::Reproduced(how) => Ok(how.as_str()),
+            _ => Ok("does not apply"),
+        };
         let (provoked, returned) = worst(&again);
-        if let Some(provoked) = &provoked {
-            self.gates.push(gates::reproduction_fixed(provoked));
-            self.gates.push(gates::types(returned));
+        match self.subject {
+            Subject::Patch => {
+                self.gates.push(gates::reproduction(how));
+                if let Some(provoked) = &provoked {
+                    self.gates.push(gates::reproduction_fixed(provoked));
+                    self.gates.push(gates::types(returned));
+                }
+            }
+            Subject::Revert { .. } => {
+                self.gates.push(revert::reproduction(how));
+                self.gates.extend(provoked.as_ref().map(revert::reproduction_fixed));
+            }
         }
 
         let mut ran = Ran::new();
@@ -115,11 +160,17 @@ impl<'a> Proof<'a> {
             after: tests.after,
             suite: after.coverage.as_ref(),
             reproduction: &ran,
-            reproduced: matches!(provoked, Some(Provoked::Gone(_) | Provoked::Raised(_))),
+            reproduced: matches!(
+                provoked,
+                Some(Provoked::Gone(_) | Provoked::Missing(_) | Provoked::Raised(_))
+            ),
             raises: matches!(provoked, Some(Provoked::Raised(_))),
             returned,
         };
-        let (score, mut notes) = evidence.score();
+        let (score, mut notes) = match self.subject {
+            Subject::Patch => evidence.score(),
+            Subject::Revert { known, others } => revert::score(&evidence, known, others),
+        };
         if after.coverage.is_none() {
             notes.push("the suite's coverage could not be measured: install coverage".into());
         }
@@ -149,7 +200,9 @@ fn worst(again: &[OnPatched]) -> (Option<Provoked>, Returned) {
     let rank = |p: &Provoked| match p {
         Provoked::Gone(_) => 0,
         Provoked::Raised(_) => 1,
-        Provoked::Broken(_) => 2,
+        Provoked::Missing(_) => 2,
+        Provoked::Other(_) => 3,
+        Provoked::Broken(_) => 4,
     };
     let provoked = again.iter().map(|a| &a.provoked).max_by_key(|p| rank(p)).cloned();
     let returned = again.iter().map(|a| a.returned).max().unwrap_or(Returned::Unknown);

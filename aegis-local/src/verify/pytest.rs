@@ -88,20 +88,32 @@ fn last_words(outcome: &Outcome) -> String {
     words
 }
 
-/// Tests that passed before and don't after, and tests that are gone.
-pub(super) fn regressions(before: &Report, after: &Report) -> (Vec<String>, Vec<String>) {
-    let mut broken = Vec::new();
-    let mut gone = Vec::new();
-    for (id, outcome) in &before.tests {
-        match after.tests.get(id) {
-            None => gone.push(id.clone()),
-            Some(now) if *outcome == TestOutcome::Passed && *now != TestOutcome::Passed => {
-                broken.push(id.clone());
+/// What became of the tests from one run to the next.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Regressions {
+    /// Tests that fail and did not before, those that were not there among them.
+    pub(super) failing: Vec<String>,
+    /// Tests that passed and are skipped.
+    pub(super) skipped: Vec<String>,
+    /// Tests that are gone.
+    pub(super) gone: Vec<String>,
+}
+
+impl Regressions {
+    pub(super) fn between(before: &Report, after: &Report) -> Self {
+        let mut found = Self::default();
+        for (id, now) in &after.tests {
+            let then = before.tests.get(id);
+            if *now == TestOutcome::Failed && then != Some(now) {
+                found.failing.push(id.clone());
+            } else if *now == TestOutcome::Skipped && then == Some(&TestOutcome::Passed) {
+                found.skipped.push(id.clone());
             }
-            Some(_) => {}
         }
+        let gone = before.tests.keys().filter(|id| !after.tests.contains_key(*id));
+        found.gone.extend(gone.cloned());
+        found
     }
-    (broken, gone)
 }
 
 /// The suite's command with the coverage of `files`, where it is one that can be rewritten:
@@ -193,14 +205,31 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_test_and_a_pass_turned_to_skip_are_regressions() {
+    fn a_new_failure_a_lost_test_and_a_pass_turned_to_skip_are_regressions() {
         let report = |tests: &[(&str, TestOutcome)]| Report {
             tests: tests.iter().map(|(id, o)| ((*id).to_owned(), *o)).collect(),
             ..Report::default()
         };
         use TestOutcome::{Failed, Passed, Skipped};
-        let before = report(&[("a", Passed), ("b", Passed), ("c", Failed), ("d", Passed)]);
-        let after = report(&[("a", Passed), ("b", Skipped), ("c", Failed), ("e", Passed)]);
-        assert_eq!(regressions(&before, &after), (vec!["b".into()], vec!["d".into()]));
+        let before = report(&[
+            ("a", Passed),
+            ("b", Passed),
+            ("c", Failed),
+            ("d", Passed),
+            ("f", Passed),
+            ("g", Skipped),
+        ]);
+        let after = report(&[
+            ("a", Passed),
+            ("b", Skipped),
+            ("c", Failed),
+            ("e", Passed),
+            ("f", Failed),
+            ("g", Failed),
+            ("h", Failed),
+        ]);
+        let found = Regressions::between(&before, &after);
+        assert_eq!(found.failing, ["f", "g", "h"]);
+        assert_eq!((found.skipped, found.gone), (vec!["b".into()], vec!["d".into()]));
     }
 }

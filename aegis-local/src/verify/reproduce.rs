@@ -268,10 +268,11 @@ impl Reproducer<'_> {
 impl Raised {
     fn judge(&self, found: &Found) -> Provoked {
         let what = format!("{} raises {}: {}", found.describe(), self.kind, self.message);
-        match (self.same, self.explicit) {
-            (true, _) => Provoked::Broken(format!("still {what}")),
-            (false, true) => Provoked::Raised(what),
-            (false, false) => Provoked::Broken(format!("one crash for another: {what}")),
+        match (self.same, self.explicit, self.inside) {
+            (true, _, _) => Provoked::Broken(format!("still {what}")),
+            (false, true, _) => Provoked::Raised(what),
+            (false, false, false) => Provoked::Missing(what),
+            (false, false, true) => Provoked::Other(what),
         }
     }
 }

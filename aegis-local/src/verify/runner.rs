@@ -41,6 +41,10 @@ impl Runner {
         &self.spec
     }
 
+    pub(super) fn python_version(&self) -> &str {
+        self.environment.version()
+    }
+
     pub(super) async fn run(&self, job: &Job) -> Result<Outcome> {
         self.isolation.run(job).await
     }

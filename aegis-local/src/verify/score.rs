@@ -48,24 +48,38 @@ const WEIGHTS: [(&str, u32); 7] = [
 ];
 
 impl Evidence<'_> {
-    /// The score and a note for each of its terms.
+    /// The score of a patch and a note for each of its terms.
     pub(super) fn score(&self) -> (Score, Vec<String>) {
+        self.weigh(None, WEIGHTS.into_iter().zip(self.shares()))
+    }
+
+    /// The score from the terms of the quality, each with its share. `run` says why every changed
+    /// line counts as run, where that is known without a measurement.
+    pub(super) fn weigh(
+        &self,
+        run: Option<&str>,
+        terms: impl IntoIterator<Item = ((&'static str, u32), f64)>,
+    ) -> (Score, Vec<String>) {
         let mut notes = Vec::new();
         let counts = self.after.unwrap_or_default();
         let pass_rate = ratio(counts.passed, counts.passed + counts.failed).unwrap_or(0.0);
         let (covered, executable) = self.coverage();
-        let coverage = match ratio(covered, executable) {
-            Some(share) => {
+        let coverage = match (run, ratio(covered, executable)) {
+            (Some(why), _) => {
+                notes.push(format!("coverage: {why}"));
+                1.0
+            }
+            (None, Some(share)) => {
                 notes.push(format!("coverage: {covered} of {executable} changed lines ran"));
                 share
             }
-            None => {
+            (None, None) => {
                 notes.push("coverage: no changed line could be measured".into());
                 0.0
             }
         };
         let mut quality = 0.0;
-        for ((name, weight), share) in WEIGHTS.into_iter().zip(self.shares()) {
+        for ((name, weight), share) in terms {
             let term = f64::from(weight) * share;
             quality += term;
             notes.push(format!("quality, {name}: {:.0} of {weight} bps", term));

@@ -1,9 +1,10 @@
 //! The verifier: what is asked once, what is cached, and in which order things are proven.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use aegis_core::model::{Case, Fix, Reproduction, Verification};
-use aegis_core::patch::Patch;
+use aegis_core::model::{Case, Fix, FixKind, Release, Reproduction, Verification};
+use aegis_core::patch::{FileChange, Patch};
 use aegis_core::port::Repository;
 use aegis_core::stage::Verifier;
 use aegis_core::{Digest, Error, ErrorKind, Result, Revision};
@@ -20,9 +21,11 @@ use super::reproduce::{OnBase, Reproducer};
 use super::runner::Runner;
 use super::wanted::Wanted;
 use super::workspace::{self, Exports, Tree};
+use crate::git::{GitRepository, TakenBack};
 use crate::service::ServiceSpec;
 
-/// Proves or rejects patches on one Python service.
+/// Proves or rejects patches on one Python service, and reverts of its releases where it knows their
+/// Git repository ([`with_reverts`](Self::with_reverts)).
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -40,6 +43,7 @@ use crate::service::ServiceSpec;
 pub struct PythonVerifier {
     spec: ServiceSpec,
     repository: Arc<dyn Repository>,
+    reverts: Option<GitRepository>,
     config: PythonVerifierConfig,
     exports: Exports,
     environment: AsyncMutex<Option<Environment>>,
@@ -64,12 +68,20 @@ impl PythonVerifier {
             exports: Exports::new(config.scratch()),
             spec,
             repository,
+            reverts: None,
             config,
             environment: AsyncMutex::default(),
             isolation: OnceCell::new(),
             suites: Cache::default(),
             failures: Cache::default(),
         }
+    }
+
+    /// Proves reverts too: as a three-way merge in `repository`, which has to be the service's.
+    #[must_use]
+    pub fn with_reverts(mut self, repository: GitRepository) -> Self {
+        self.reverts = Some(repository);
+        self
     }
 
     /// Tries isolation and interpreter, so that a host can say at its start what is missing.
@@ -145,7 +157,7 @@ impl PythonVerifier {
     async fn prepare(&self, base: &Revision) -> Result<(Runner, Tree, Key)> {
         let environment = self.environment().await?;
         let isolation = self.isolation(&environment).await?;
-        let (name, tree) = self.exports.get(self.repository.as_ref(), base).await?;
+        let (name, tree) = self.exports.get(&self.repository, base).await?;
         let key = Key { tree: name, environment: environment.digest().clone() };
         let (spec, limits) = (self.spec.clone(), self.config.limits());
         let visible = &self.config.visible;
@@ -175,25 +187,89 @@ impl PythonVerifier {
             Err(e) => return Err(e),
         };
         let files = tree.files()?;
-        if !proof.inspect(&changes, &files, &self.config) {
+        if !proof.inspect(&changes, &files, &self.config, runner.python_version()) {
             return Ok(());
         }
         let patched = tree.changed(&changes);
+        let trees = Trees { base: &tree, key: &key, files: &files, after: &patched };
+        self.run(case, &runner, trees, &changes, proof).await
+    }
+
+    async fn prove_revert(
+        &self,
+        case: &Case,
+        release: &Release,
+        git: &GitRepository,
+        base: &Revision,
+        proof: &mut Proof<'_>,
+    ) -> Result<()> {
+        let (runner, tree, key) = self.prepare(base).await?;
+        proof.isolated();
+        let (from, at, taken) = (git.clone(), base.clone(), release.clone());
+        let take = |into: PathBuf| async move { from.take_back(&taken, &at, &into).await };
+        let (reverted, name, changes, others) =
+            match workspace::filled(&self.config.scratch(), take).await {
+                Ok((reverted, TakenBack::Clean { tree, changes, others })) => {
+                    (reverted, tree, changes, others.len())
+                }
+                Ok((_, TakenBack::Conflict(why))) => {
+                    proof.does_not_come_out(why);
+                    return Ok(());
+                }
+                Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
+                    proof.does_not_come_out(e.to_string());
+                    return Ok(());
+                }
+                Err(e) => return Err(e),
+            };
+        let known = match &release.previous {
+            Some(previous) => git.tree(previous).await.is_ok_and(|before| before == name),
+            None => false,
+        };
+        proof.comes_out(&changes, known, others);
+        if !proof.parses(&changes, runner.python_version()) {
+            return Ok(());
+        }
+        let files = tree.files()?;
+        let trees = Trees { base: &tree, key: &key, files: &files, after: &reverted };
+        self.run(case, &runner, trees, &changes, proof).await
+    }
+
+    /// Runs what needs processes, and concludes.
+    async fn run(
+        &self,
+        case: &Case,
+        runner: &Runner,
+        trees: Trees<'_>,
+        changes: &[FileChange],
+        proof: &mut Proof<'_>,
+    ) -> Result<()> {
+        let Trees { base: tree, key, files, after: patched } = trees;
         let measured: Vec<&str> = changes
             .iter()
             .filter(|c| c.after.is_some() && c.path.ends_with(".py"))
             .map(|c| c.path.as_str())
             .collect();
-        let failure = self.failure(case, &runner, &tree, &key, &files, Some((&patched, &measured)));
+        let failure = self.failure(case, runner, tree, key, files, Some((patched, &measured)));
         let (compiled, base, after, failure) = tokio::try_join!(
-            runner.compile(&patched, &measured),
-            self.base_suite(&runner, &tree, &key),
-            runner.suite(&patched, Some(&measured)),
+            runner.compile(patched, &measured),
+            self.base_suite(runner, tree, key),
+            runner.suite(patched, Some(&measured)),
             failure,
         )?;
-        proof.conclude(&changes, compiled, &base, &after, failure);
+        proof.conclude(changes, compiled, &base, &after, failure);
         Ok(())
     }
+}
+
+/// The two trees that are compared.
+#[derive(Debug)]
+struct Trees<'a> {
+    base: &'a Tree,
+    key: &'a Key,
+    /// Files of the base.
+    files: &'a [String],
+    after: &'a Tree,
 }
 
 /// What results on a base depend on.
@@ -206,11 +282,21 @@ struct Key {
 #[async_trait]
 impl Verifier for PythonVerifier {
     async fn verify(&self, case: &Case, fix: &Fix) -> Result<Verification> {
-        let patch = fix
-            .patch()
-            .ok_or_else(|| Error::invalid("this verifier proves patches only").at("verify"))?;
-        let mut proof = Proof::new(fix, patch.base.clone());
-        self.prove(case, patch, &mut proof).await.map_err(|e| e.at("verify"))?;
-        Ok(proof.finish())
+        let proven = match (&fix.kind, &self.reverts) {
+            (FixKind::Patch(patch), _) => {
+                let mut proof = Proof::new(fix, patch.base.clone());
+                self.prove(case, patch, &mut proof).await.map(|()| proof)
+            }
+            (FixKind::Revert(release), Some(git)) => {
+                let base = self.repository.head().await?;
+                let mut proof = Proof::new(fix, base.clone());
+                self.prove_revert(case, release, git, &base, &mut proof).await.map(|()| proof)
+            }
+            (FixKind::Revert(_), None) => Err(Error::invalid(
+                "this verifier proves reverts only where it knows the Git repository: `with_reverts`",
+            )),
+            _ => Err(Error::invalid("this verifier proves patches and reverts only")),
+        };
+        Ok(proven.map_err(|e| e.at("verify"))?.finish())
     }
 }

@@ -90,18 +90,30 @@ impl Exports {
     /// The exported tree of `at`, and the tree's name; one export at a time for each.
     pub(super) async fn get(
         &self,
-        repository: &dyn Repository,
+        repository: &Arc<dyn Repository>,
         at: &Revision,
     ) -> Result<(String, Tree)> {
         let name = repository.tree(at).await?;
-        let export = || async {
-            let tree = Tree::empty(&self.scratch)?;
-            repository.export(at, tree.base()).await?;
-            Ok(tree)
-        };
+        let (from, at) = (Arc::clone(repository), at.clone());
+        let write = |into: PathBuf| async move { from.export(&at, &into).await };
+        let export = || async { Ok(filled(&self.scratch, write).await?.0) };
         let tree = self.trees.get(name.clone(), export).await?;
         Ok((name, Tree::clone(&tree)))
     }
+}
+
+/// A new tree with what `write` puts into its folder, in a task of its own: where the caller goes away
+/// the folder stays until nothing writes into it any longer, and goes then.
+pub(super) async fn filled<T: Send + 'static, F: Future<Output = Result<T>> + Send>(
+    scratch: &Path,
+    write: impl FnOnce(PathBuf) -> F + Send + 'static,
+) -> Result<(Tree, T)> {
+    let tree = Tree::empty(scratch)?;
+    let task = tokio::spawn(async move {
+        let written = write(tree.base().to_owned()).await;
+        written.map(|written| (tree, written))
+    });
+    task.await.map_err(|e| Error::internal("writing a tree broke off").with_source(e))?
 }
 
 /// What `patch` changes at its base, read from the repository.

@@ -1,10 +1,7 @@
-use std::sync::Mutex;
-
 use aegis_core::stage::{Deployer as _, Feedback, Rollout};
 use aegis_core::testkit::mint;
-use aegis_core::{EffectKind, Result, Timestamp};
-use aegis_local::git::{GitDeployer, Refusal, Running, RunningRevision};
-use async_trait::async_trait;
+use aegis_core::{EffectKind, Timestamp};
+use aegis_local::git::{GitDeployer, Refusal, Running};
 
 use super::workshop::*;
 
@@ -91,23 +88,6 @@ async fn of_two_merges_at_once_one_wins_and_the_other_is_told() {
     let commit = merged(won);
     assert_eq!(shop.head(), commit);
     assert_eq!(lost, Rollout::BaseMoved { base: commit });
-}
-
-#[derive(Debug, Default)]
-struct Runner {
-    running: Mutex<Option<Running>>,
-    refused: Mutex<Option<Refusal>>,
-}
-
-#[async_trait]
-impl RunningRevision for Runner {
-    async fn running(&self) -> Result<Option<Running>> {
-        Ok(self.running.lock().unwrap().clone())
-    }
-
-    async fn refused(&self) -> Result<Option<Refusal>> {
-        Ok(self.refused.lock().unwrap().clone())
-    }
 }
 
 #[tokio::test]

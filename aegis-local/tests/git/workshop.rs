@@ -1,14 +1,16 @@
 //! A real repository in a temporary folder, and orders cleared by the real gate.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use aegis_core::model::{Case, Fix, FixKind};
 use aegis_core::patch::{Edit, Patch};
 use aegis_core::stage::{Deployer as _, Order, Rollout};
 use aegis_core::testkit::mint;
-use aegis_core::{EffectKey, EffectKind, Revision};
-use aegis_local::git::{GitDeployer, GitRepository};
+use aegis_core::{EffectKey, EffectKind, Result, Revision};
+use aegis_local::git::{GitDeployer, GitRepository, Refusal, Running, RunningRevision};
+use async_trait::async_trait;
 use git2::build::{CheckoutBuilder, TreeUpdateBuilder};
 use git2::{FileMode, Oid, Repository, RepositoryInitOptions, Signature, Time};
 use tempfile::TempDir;
@@ -182,6 +184,24 @@ impl Workshop {
 
     pub(crate) fn order(&self, incident: &str, fix: &Fix) -> Order {
         mint::order(&case(incident), 1, fix, &self.head(), false).unwrap()
+    }
+}
+
+/// Whoever runs the service; a test says what runs.
+#[derive(Debug, Default)]
+pub(crate) struct Runner {
+    pub(crate) running: Mutex<Option<Running>>,
+    pub(crate) refused: Mutex<Option<Refusal>>,
+}
+
+#[async_trait]
+impl RunningRevision for Runner {
+    async fn running(&self) -> Result<Option<Running>> {
+        Ok(self.running.lock().unwrap().clone())
+    }
+
+    async fn refused(&self) -> Result<Option<Refusal>> {
+        Ok(self.refused.lock().unwrap().clone())
     }
 }
 

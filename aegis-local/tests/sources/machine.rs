@@ -10,17 +10,15 @@ use aegis_core::stage::MetricSource;
 use aegis_local::sources::{MachineLoad, ProcessLoad};
 
 /// A process that ends with the test, and what it started too.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
-    fn shell(script: &str) -> Self {
+    pub(crate) fn shell(script: &str) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
         Self(command.spawn().unwrap())
     }
-}
 
-impl Running {
     fn end(&mut self) {
         // Once the shell was waited for, its number may be somebody else's.
         if self.0.try_wait().unwrap().is_none() {

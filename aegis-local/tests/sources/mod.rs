@@ -1,9 +1,9 @@
 mod access_log;
 mod error_log;
 mod layer;
-mod machine;
+pub(crate) mod machine;
 mod probe;
-mod scrape;
-mod server;
+pub(crate) mod scrape;
+pub(crate) mod server;
 mod tail;
 mod webhook;

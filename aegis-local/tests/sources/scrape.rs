@@ -7,7 +7,7 @@ use aegis_local::sources::Scrape;
 
 use super::server::{Reply, Server};
 
-fn metrics(ok: u32, failed: u32, fast: u32, slow: u32) -> Reply {
+pub(crate) fn metrics(ok: u32, failed: u32, fast: u32, slow: u32) -> Reply {
     let all = fast + slow;
     Reply::new(
         200,
@@ -24,7 +24,7 @@ fn metrics(ok: u32, failed: u32, fast: u32, slow: u32) -> Reply {
     )
 }
 
-fn scrape(server: &Server) -> Scrape {
+pub(crate) fn scrape(server: &Server) -> Scrape {
     Scrape::new(&server.url("/metrics"))
         .unwrap()
         .allow_private()

@@ -54,9 +54,21 @@ async fn a_patch_that_does_not_apply_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_does_not_compile_is_denied() {
+async fn a_file_that_does_not_parse_is_denied_with_its_place_and_without_a_run() {
     let v = verify(&fix("code_.py", BODY, "    return n * * 2\n")).await;
-    denied_by(&v, "syntax", "code_.py");
+    denied_by(&v, "syntax", "code_.py:5:16: ");
+    assert_eq!(v.gates.iter().filter(|g| g.gate == "syntax").count(), 1);
+    assert_eq!((v.test_ms, v.tests.after), (0, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_interpreter_alone_refuses_is_denied() {
+    let unbound = "    nonlocal nowhere\n    return n * 2\n";
+    aegis_local::python::check("code_.py", &CODE.replace(BODY, unbound)).unwrap();
+    let v = verify(&fix("code_.py", BODY, unbound)).await;
+    denied_by(&v, "syntax", "no binding for nonlocal 'nowhere' found");
+    assert_eq!(v.gates.iter().filter(|g| g.gate == "syntax").count(), 1);
+    assert!(v.test_ms > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,6 +108,16 @@ async fn a_test_that_is_gone_is_denied() {
     let verifier = verifier(&files, "pytest -q");
     let v = verifier.verify(&case("no trace", &[]), &fix).await.unwrap();
     denied_by(&v, "tests", "no longer there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_comes_with_the_change_and_fails_is_denied() {
+    let tests = "import pytest, code_\n\n\n@pytest.mark.parametrize('n', range(code_.double(1)))\n\
+                 def test_n(n):\n    assert n < 2\n";
+    let files = [("code_.py", CODE), ("tests/test_code.py", tests), ("pytest.ini", PATHS)];
+    let fix = fix("code_.py", BODY, "    return n * 3\n");
+    let v = verifier(&files, "pytest -q").verify(&case("no trace", &[]), &fix).await.unwrap();
+    denied_by(&v, "tests", "test_n[2]");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,10 @@
 //! The verifier with real namespaces, a real interpreter and a real suite.
 
 mod corpus;
-mod folder;
+mod dropped;
+pub(crate) mod folder;
 mod gates;
 mod isolation;
-mod python;
-mod replay;
+pub(crate) mod python;
+pub(crate) mod replay;
+mod revert;

@@ -64,7 +64,7 @@ def test_mean():
     assert stats.mean([1, 3]) == 2.0
 "#;
 
-const TRACE: &str = r#"Traceback (most recent call last):
+pub(crate) const TRACE: &str = r#"Traceback (most recent call last):
   File "/srv/releases/1/app.py", line 13, in do_GET
     status, body = self.route()
   File "/srv/releases/1/app.py", line 26, in route
@@ -75,15 +75,15 @@ ZeroDivisionError: float division by zero
 "#;
 
 const DIVISION: &str = "    return total(values) / len(values)\n";
-const GUARDED: &str =
+pub(crate) const GUARDED: &str =
     "    if not values:\n        return 0.0\n    return total(values) / len(values)\n";
 
-struct Shop {
-    verifier: PythonVerifier,
+pub(crate) struct Shop {
+    pub(crate) verifier: PythonVerifier,
     logs: tempfile::TempDir,
 }
 
-fn shop() -> Shop {
+pub(crate) fn shop() -> Shop {
     let logs = tempfile::tempdir().unwrap();
     let log = logs.path().join("access.log");
     let folder = Folder::new([
@@ -112,7 +112,7 @@ async fn verify(fix: &Fix) -> Verification {
     shop().verifier.verify(&case(TRACE, &requests), fix).await.unwrap()
 }
 
-fn stats_fix(replace: &str) -> Fix {
+pub(crate) fn stats_fix(replace: &str) -> Fix {
     fix("shop/stats.py", DIVISION, replace)
 }
 

@@ -295,7 +295,9 @@ def again(case):
         line = linecache.getline(frame[0].co_filename, frame[1]).strip() if frame else ""
         report["raised"] = {"kind": type(error).__name__, "message": str(error)[:500],
                             "same": same(error, case["wanted"]),
-                            "explicit": line.startswith("raise ")}
+                            "explicit": line.startswith("raise "),
+                            "inside": frame is not None and os.path.exists(
+                                os.path.join(ROOT, frame[0].co_filename))}
     return report
 
 

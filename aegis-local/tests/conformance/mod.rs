@@ -1,0 +1,6 @@
+//! Every adapter against the suite of its stage.
+
+mod deploy;
+mod diagnose;
+mod metrics;
+mod verify;
