@@ -15,11 +15,15 @@ ARGS ?=
 heal: packages
 	$(CARGO) run --locked -p aegis-examples --example heal -- $(ARGS)
 
+TARGETS := --lib --bins --tests --benches
+
+# Some tests run the examples as programs.
 test: packages
+	$(CARGO) build --locked -p aegis-examples --examples
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  $(CARGO) nextest run --locked --workspace --all-targets --no-fail-fast; \
+	  $(CARGO) nextest run --locked --workspace $(TARGETS) --no-fail-fast; \
 	else \
-	  $(CARGO) test --locked --workspace --all-targets --no-fail-fast; \
+	  $(CARGO) test --locked --workspace $(TARGETS) --no-fail-fast; \
 	fi
 	$(CARGO) test --locked --workspace --doc
 

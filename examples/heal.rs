@@ -1,32 +1,49 @@
-//! A broken web shop heals itself, on this machine alone: `make heal`.
+//! A broken service heals itself, on this machine alone: `make heal`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aegis_core::policy::Autonomy;
-use aegis_examples::heal::{self, Options};
+use aegis_examples::heal::{self, Options, Theirs};
 use aegis_examples::staging::script::Bug;
 use lexopt::prelude::*;
 
 const HELP: &str = "\
 A small web shop with three latent crash bugs runs under traffic; Aegis detects, diagnoses, fixes,
-verifies, merges and watches, with no account and no network service.
+verifies, merges and watches, with no account and no network service. With --repo it looks after a
+Python service of yours instead.
 
 Usage: make heal [ARGS='OPTIONS']
-       cargo run --release -p aegis-examples --example heal -- [OPTIONS]
+       cargo run -p aegis-examples --example heal -- [OPTIONS]
 
 Options:
-  --state DIR       where the run lives; an unfinished run there is resumed  [target/heal]
+  --state DIR       where the run lives; an unfinished run there is resumed
+                    [target/heal, with --repo target/heal-NAME]
   --json FILE       write the report, read from the journal alone
-  --bugs LIST       zero,none,key or a part of it: which bugs visitors meet  [all three]
-  --autonomy LEVEL  observe | auto: observe says what it would do and changes nothing  [auto]
-  --watch SECS      how long a release is watched; a host's default is 300  [8]
-  --for SECS        give up after this long  [240]
+  --autonomy LEVEL  how far Aegis may go: observe, propose, approve or auto  [auto]
+  --watch SECS      how long a release is watched  [8 for the shop, else 300]
+  --for SECS        the shop: give up after this long [240]; with --repo: stop after this long
+                    [at an interrupt]
   -h, --help        this text
 
-Exit codes: 0 every incident ended as it should, 1 one did not, 2 wrong usage or a missing part.
-Left in DIR: shop/ (its repository: try `git log --graph`), journal.db, access.log,
-transcript.jsonl (every request and answer), logs/ and releases/.
+The shop:
+  --bugs LIST       zero,none,key or a part of it: which bugs visitors meet  [all three]
+
+A service of yours, in a Git repository with its release branch checked out:
+  --repo DIR        its repository; fixes are committed to branches there and merged
+  --start CMD       starts it in the foreground, by sh -c in the release's folder
+  --health URL      answers 2xx while it is healthy, on this machine
+  --test CMD        runs its tests, a pytest command line
+  --service NAME    what to call it  [the folder's name]
+  --version-url URL answers with the running revision; else what was started counts
+  --log FILE        a log beside its standard streams, which are watched anyway; repeatable
+  --access-log FILE its access log: common, combined or JSON lines
+  --python DIR      its virtual environment  [one with pytest and coverage, made here]
+
+Exit codes: 0 every incident ended as it should, 1 one waits for a person or did not end,
+2 wrong usage or something that is needed is missing; nothing was changed then.
+Left in the state folder: journal.db, releases/, logs/, and for the shop shop/ (its repository: try
+`git log --graph`), access.log and transcript.jsonl (every request and answer).
 ";
 
 fn main() -> ExitCode {
@@ -60,29 +77,70 @@ fn main() -> ExitCode {
 
 fn options() -> Result<Option<Options>, lexopt::Error> {
     let mut options = Options::default();
+    let mut theirs = Theirs::default();
+    // Options that mean nothing without --repo, as they were given.
+    let mut alone = Vec::new();
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
-            Long("state") => options.state = PathBuf::from(parser.value()?),
+            Long("state") => options.state = Some(PathBuf::from(parser.value()?)),
             Long("json") => options.json = Some(PathBuf::from(parser.value()?)),
-            Long("watch") => options.watch = parser.value()?.parse()?,
-            Long("for") => options.limit = parser.value()?.parse()?,
+            Long("watch") => options.watch = Some(parser.value()?.parse()?),
+            Long("for") => options.limit = Some(parser.value()?.parse()?),
             Long("bugs") => options.bugs = bugs(&parser.value()?.string()?)?,
-            Long("autonomy") => {
-                options.autonomy = match parser.value()?.string()?.as_str() {
-                    "observe" => Autonomy::Observe,
-                    "auto" => Autonomy::Auto,
-                    other => return Err(format!("no autonomy {other:?}: observe or auto").into()),
-                };
+            Long("autonomy") => options.autonomy = autonomy(&parser.value()?.string()?)?,
+            Long("repo") => theirs.repository = PathBuf::from(parser.value()?),
+            Long(name @ ("start" | "health" | "test" | "service" | "version-url")) => {
+                let name = name.to_owned();
+                let value = parser.value()?.string()?;
+                match name.as_str() {
+                    "start" => theirs.start = value,
+                    "health" => theirs.health = value,
+                    "test" => theirs.test = value,
+                    "service" => theirs.name = Some(value),
+                    _ => theirs.version = Some(value),
+                }
+                alone.push(name);
+            }
+            Long(name @ ("log" | "access-log" | "python")) => {
+                let name = name.to_owned();
+                let value = PathBuf::from(parser.value()?);
+                match name.as_str() {
+                    "log" => theirs.logs.push(value),
+                    "access-log" => theirs.access_log = Some(value),
+                    _ => theirs.python = Some(value),
+                }
+                alone.push(name);
             }
             Short('h') | Long("help") => return Ok(None),
             _ => return Err(arg.unexpected()),
         }
     }
-    if options.watch == 0 || options.limit == 0 {
+    if options.watch == Some(0) || options.limit == Some(0) {
         return Err("--watch and --for need at least one second".into());
     }
+    if theirs.repository.as_os_str().is_empty() {
+        if let Some(name) = alone.first() {
+            return Err(format!("--{name} belongs to a service of yours: add --repo DIR").into());
+        }
+        return Ok(Some(options));
+    }
+    let needed = [("start", &theirs.start), ("health", &theirs.health), ("test", &theirs.test)];
+    if let Some((name, _)) = needed.iter().find(|(_, value)| value.is_empty()) {
+        return Err(format!("--repo needs --{name} too").into());
+    }
+    options.theirs = Some(theirs);
     Ok(Some(options))
+}
+
+fn autonomy(level: &str) -> Result<Autonomy, lexopt::Error> {
+    match level {
+        "observe" => Ok(Autonomy::Observe),
+        "propose" => Ok(Autonomy::Propose),
+        "approve" => Ok(Autonomy::Approve),
+        "auto" => Ok(Autonomy::Auto),
+        other => Err(format!("no autonomy {other:?}: observe, propose, approve or auto").into()),
+    }
 }
 
 fn bugs(list: &str) -> Result<Vec<Bug>, lexopt::Error> {

@@ -6,4 +6,5 @@ echo "== random histories of the machine"
 AEGIS_CASES=${AEGIS_CASES:-20000} cargo test --locked -p aegis-core --test main histories -- --nocapture
 
 echo "== make heal, killed at random moments and started again"
+cargo build --locked -p aegis-examples --examples
 AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main killed -- --nocapture

@@ -147,22 +147,26 @@ impl Local {
                 checks = checks.with_python(venv);
             }
         }
+        // Everything that can refuse does so before the service is started.
         let deployer = GitDeployer::builder(repository.clone(), &config.state).checks(checks);
+        let deployer = deployer.open().await?;
+        let access = spec.access_log.as_ref().map(|path| Arc::new(access_log(path, spec)));
+        let mut sources = metrics(&config, access.as_ref())?;
         let supervisor = Supervisor::builder(spec.clone(), repository.clone(), &config.state)
             .poll(config.poll)
             .start()
             .await?;
         let supervisor = Arc::new(supervisor);
-        let deployer = deployer.running(Arc::clone(&supervisor)).open().await?;
-        let access = spec.access_log.as_ref().map(|path| Arc::new(access_log(path, spec)));
         let following = access.as_ref().map(|log| log.follow(config.poll));
-        let metrics = metrics(&config, access.as_ref(), &supervisor)?;
+        let watched = Arc::clone(&supervisor);
+        sources.push(Arc::new(ProcessLoad::by(Arc::new(move || watched.status().pid))));
+        let deployer = deployer.with_running(Arc::clone(&supervisor));
         Ok(Self {
             repository,
             supervisor,
             deployer: Arc::new(deployer),
             verifier,
-            metrics,
+            metrics: Arc::new(FirstOf::new(sources)),
             access,
             _following: following,
             config,
@@ -236,11 +240,11 @@ fn access_log(path: &Path, spec: &ServiceSpec) -> AccessLog {
     paths.fold(AccessLog::new(path).ignoring("/metrics"), AccessLog::ignoring)
 }
 
+/// The sources that need no process.
 fn metrics(
     config: &LocalConfig,
     access: Option<&Arc<AccessLog>>,
-    supervisor: &Arc<Supervisor>,
-) -> Result<Arc<dyn MetricSource>> {
+) -> Result<Vec<Arc<dyn MetricSource>>> {
     let mut sources: Vec<Arc<dyn MetricSource>> = Vec::new();
     sources.push(Arc::new(HealthProbe::new(&config.service.health)?.allow_private()));
     sources.extend(access.map(|log| Arc::clone(log) as Arc<dyn MetricSource>));
@@ -248,7 +252,5 @@ fn metrics(
         let scrape = Scrape::new(url)?.allow_private();
         sources.push(Arc::new(scrape.with_requests(requests).with_latency(latency)));
     }
-    let watched = Arc::clone(supervisor);
-    sources.push(Arc::new(ProcessLoad::by(Arc::new(move || watched.status().pid))));
-    Ok(Arc::new(FirstOf::new(sources)))
+    Ok(sources)
 }

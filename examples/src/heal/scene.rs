@@ -9,12 +9,13 @@ use aegis_core::detect::DetectConfig;
 use aegis_core::machine::Settings;
 use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig};
 use aegis_core::policy::PolicyConfig;
-use aegis_core::port::Journal;
+use aegis_core::port::{Journal, Repository as _};
+use aegis_local::git::GitRepository;
 use aegis_local::local::{Local, LocalConfig};
 use aegis_local::notify::LogNotifier;
 use aegis_local::service::ServiceSpec;
 
-use super::{Failure, Options, RunFile};
+use super::{Failure, Options, RunFile, Theirs};
 use crate::staging::{shop, venv};
 use crate::terminal::{Terminal, Tone};
 
@@ -24,76 +25,57 @@ pub(super) struct Scene {
     pub(super) state: PathBuf,
     pub(super) repository: PathBuf,
     pub(super) base: String,
+    /// Where the shop listens; nowhere for a service of somebody's.
     pub(super) address: SocketAddr,
     pub(super) resumed: bool,
-    venv: PathBuf,
+    spec: ServiceSpec,
 }
 
 impl Scene {
-    /// Prepares the Python environment and the shop's repository, or finds those of an unfinished run.
+    /// Prepares the Python environment and the repository, or finds those of an unfinished run.
     pub(super) async fn set(options: &Options, terminal: &mut Terminal) -> Result<Self, Failure> {
-        let state = absolute(&options.state)?;
+        let state = absolute(&options.state())?;
         let root = target();
         terminal.line(Tone::Plain, "preparing a Python environment with pytest and coverage");
         let venv = tokio::task::spawn_blocking(move || venv::prepare(&root.join("venv"))).await??;
-        let repository = state.join("shop");
         let resumed = RunFile::unfinished(&state);
-        let run = match &resumed {
-            Some(run) => {
-                terminal.line(Tone::Plain, "an unfinished run is resumed");
-                run.clone()
-            }
-            None => {
-                clear(&state)?;
-                let into = repository.clone();
-                let shop = tokio::task::spawn_blocking(move || shop::build(&into)).await??;
-                let run = RunFile { port: free_port()?, base: shop.head, finished: false };
-                run.write(&state)?;
-                let commits = shop.commits.len();
-                terminal.line(Tone::Plain, format!("staged the shop: {commits} commits"));
-                run
-            }
+        if resumed.is_some() {
+            terminal.line(Tone::Plain, "an unfinished run is resumed");
+        } else {
+            clear(&state)?;
+        }
+        let run = match (&resumed, &options.theirs) {
+            (Some(run), _) => run.clone(),
+            (None, Some(theirs)) => begin_theirs(theirs).await?,
+            (None, None) => begin_shop(state.join("shop"), terminal).await?,
         };
-        Ok(Self {
-            repository,
-            base: run.base.clone(),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, run.port)),
-            resumed: resumed.is_some(),
-            venv: venv.root,
-            state,
-        })
+        run.write(&state)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, run.port));
+        let (spec, repository) = match &options.theirs {
+            Some(theirs) => (their_spec(theirs, &venv.root)?, theirs.repository.clone()),
+            None => (shop_spec(&state, address, &venv.root), state.join("shop")),
+        };
+        let (base, resumed) = (run.base, resumed.is_some());
+        Ok(Self { state, repository, base, address, resumed, spec })
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    pub(super) fn access_log(&self) -> PathBuf {
-        self.state.join("access.log")
-    }
-
-    /// Starts the shop as a real process, or adopts it.
+    /// Starts the service as a real process, or adopts it.
     pub(super) async fn start_service(&self, terminal: &mut Terminal) -> Result<Local, Failure> {
-        let access_log = self.access_log();
-        let start = format!("exec {}", shop::START);
-        let spec = ServiceSpec::new("shop", start, self.url("/health"), shop::TESTS)
-            .with_version(self.url("/version"))
-            .with_env(shop::PORT, self.address.port().to_string())
-            .with_env(shop::ACCESS_LOG, access_log.display().to_string())
-            .with_python(&self.venv)
-            .with_access_log(access_log);
-        let config = LocalConfig::new(spec, &self.repository, &self.state)
-            .with_metrics(
-                self.url("/metrics"),
+        let mut config = LocalConfig::new(self.spec.clone(), &self.repository, &self.state)
+            .with_poll(Duration::from_millis(50));
+        if self.address.port() != 0 {
+            config = config.with_metrics(
+                format!("http://{}/metrics", self.address),
                 "shop_http_requests_total",
                 "shop_http_request_duration_seconds",
-            )
-            .with_poll(Duration::from_millis(50));
+            );
+        }
         let local = Local::open(config).await?;
         let status = local.supervisor().status();
         let running = status.revision.map(|r| r.short().to_owned()).unwrap_or_default();
         let pid = status.pid.map(|pid| pid.to_string()).unwrap_or_default();
-        let text = format!("the shop runs: revision {running}, process {pid}, {}", self.address);
+        let (name, health) = (&self.spec.name, &self.spec.health);
+        let text = format!("{name} runs: revision {running}, process {pid}, healthy at {health}");
         terminal.line(Tone::Good, text);
         Ok(local)
     }
@@ -105,23 +87,68 @@ impl Scene {
         journal: &Arc<dyn Journal>,
         options: &Options,
     ) -> Result<Handle, Failure> {
-        let watch = Duration::from_secs(options.watch);
-        let look = (watch / 10).max(Duration::from_millis(200));
+        let watch = options.watch();
+        let look = (watch / 10).clamp(Duration::from_millis(200), Duration::from_secs(10));
         let settings = Settings::default()
             .with_watch(watch, look)
             .with_poll(Duration::from_millis(50))
             .with_exercise(5);
         let detect = DetectConfig::default().with_warm_up(20);
-        let service = ServiceConfig::new("shop").with_settings(settings).with_detect(detect);
+        let service = ServiceConfig::new(self.spec.name.clone());
+        let service = service.with_settings(settings).with_detect(detect);
+        let observe = (watch / 60).max(Duration::from_millis(500));
         let planner = local
             .planner(PolicyConfig::new(options.autonomy), service)
-            .config(PlannerConfig::new().with_observe_every(Duration::from_millis(500)))
+            .config(PlannerConfig::new().with_observe_every(observe))
             .journal(Arc::clone(journal))
             .owner(aegis_sql::owner())
             .notifier(Arc::new(LogNotifier::new()))
             .build()?;
         Ok(planner.start()?)
     }
+}
+
+async fn begin_shop(into: PathBuf, terminal: &mut Terminal) -> Result<RunFile, Failure> {
+    let shop = tokio::task::spawn_blocking(move || shop::build(&into)).await??;
+    terminal.line(Tone::Plain, format!("staged the shop: {} commits", shop.commits.len()));
+    Ok(RunFile { port: free_port()?, base: shop.head, finished: false })
+}
+
+async fn begin_theirs(theirs: &Theirs) -> Result<RunFile, Failure> {
+    let head = GitRepository::open(&theirs.repository).await?.head().await?;
+    Ok(RunFile { port: 0, base: head.to_string(), finished: false })
+}
+
+fn shop_spec(state: &Path, address: SocketAddr, venv: &Path) -> ServiceSpec {
+    let url = |path: &str| format!("http://{address}{path}");
+    let access_log = state.join("access.log");
+    let start = format!("exec {}", shop::START);
+    ServiceSpec::new("shop", start, url("/health"), shop::TESTS)
+        .with_version(url("/version"))
+        .with_env(shop::PORT, address.port().to_string())
+        .with_env(shop::ACCESS_LOG, access_log.display().to_string())
+        .with_python(venv)
+        .with_access_log(access_log)
+}
+
+fn their_spec(theirs: &Theirs, venv: &Path) -> Result<ServiceSpec, Failure> {
+    let python = match &theirs.python {
+        Some(python) => std::path::absolute(python)?,
+        None => venv.to_path_buf(),
+    };
+    let (name, start) = (theirs.name(), theirs.start.clone());
+    let mut spec = ServiceSpec::new(name, start, theirs.health.clone(), theirs.test.clone())
+        .with_python(python);
+    if let Some(url) = &theirs.version {
+        spec = spec.with_version(url.clone());
+    }
+    if let Some(path) = &theirs.access_log {
+        spec = spec.with_access_log(std::path::absolute(path)?);
+    }
+    for log in &theirs.logs {
+        spec = spec.with_log(std::path::absolute(log)?);
+    }
+    Ok(spec)
 }
 
 /// Cargo's target folder: beside the profile folder that the program runs from, else `target`.

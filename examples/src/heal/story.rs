@@ -1,5 +1,6 @@
 //! Watching a run, and telling how it went.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::machine::{Incident, Phase};
@@ -9,19 +10,15 @@ use aegis_core::policy::Autonomy;
 use aegis_core::port::Filter;
 use aegis_core::{EffectKind, Revision};
 use aegis_local::local::Local;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::{Failure, Options, Scene};
 use crate::report::{Report, Row};
 use crate::terminal::{Terminal, Tone, span, table};
 use crate::traffic::{Totals, Traffic};
-
-/// How a run came out.
-pub(super) struct Story {
-    /// Whether every incident came to its end in time.
-    pub(super) complete: bool,
-}
 
 /// Ordinary visitors for a while, and the suite run ahead of time.
 pub(super) async fn warm_up(
@@ -39,30 +36,22 @@ pub(super) async fn warm_up(
     Ok(())
 }
 
-/// Prints each step as it happens, until as many incidents as bugs have ended.
+/// Prints each step as it happens, until as many incidents as bugs have ended; whether they did in
+/// time.
 pub(super) async fn watch(
     terminal: &mut Terminal,
     handle: &Handle,
     mut changes: Receiver<Change>,
     traffic: &Traffic,
     options: &Options,
-    limit: Duration,
-) -> Result<Story, Failure> {
-    let seconds = options.watch;
-    let note = format!("each release is watched for {seconds} s here; a host's default is 300 s");
-    terminal.line(Tone::Faint, note);
+) -> Result<bool, Failure> {
+    let limit = Duration::from_secs(options.limit.unwrap_or(240));
     let deadline = Instant::now() + limit;
     let mut tick = tokio::time::interval(Duration::from_millis(250));
-    let mut settled = None;
+    let mut settled: Option<Instant> = None;
     loop {
         tokio::select! {
-            change = changes.recv() => match change {
-                Ok(change) => say(terminal, handle, &change).await?,
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => {
-                    return Err("the planner stopped by itself".into());
-                }
-            },
+            change = changes.recv() => say(terminal, handle, change).await?,
             _ = tick.tick() => {
                 let totals = traffic.totals();
                 let (requests, errors) = (totals.requests, totals.errors);
@@ -71,13 +60,51 @@ pub(super) async fn watch(
                 // An incident that ended may be reopened by an error that was on its way.
                 settled = if done { settled.or(Some(Instant::now())) } else { None };
                 if settled.is_some_and(|at| at.elapsed() > Duration::from_secs(1)) {
-                    return Ok(Story { complete: true });
+                    return Ok(true);
                 }
                 if Instant::now() > deadline {
                     terminal.line(Tone::Bad, format!("gave up after {} s", limit.as_secs()));
-                    return Ok(Story { complete: false });
+                    return Ok(false);
                 }
             }
+        }
+    }
+}
+
+/// Looks after a service of somebody's, until the time is over or a signal ends it.
+pub(super) async fn look_after(
+    terminal: &mut Terminal,
+    local: &Local,
+    handle: &Handle,
+    scene: &Scene,
+    options: &Options,
+) -> Result<(), Failure> {
+    let mut changes = handle.changes();
+    let (verifier, base) = (Arc::clone(local.verifier()), Revision::new(scene.base.clone()));
+    let mut warming = tokio::spawn(async move { verifier.warm(&base).await });
+    let mut warm = false;
+    let end = async {
+        match options.limit {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(end);
+    let mut terminate = signal(SignalKind::terminate())?;
+    terminal.line(Tone::Plain, "looking after it; an interrupt ends it, and prints the report");
+    loop {
+        tokio::select! {
+            change = changes.recv() => say(terminal, handle, change).await?,
+            done = &mut warming, if !warm => {
+                warm = true;
+                match done? {
+                    Ok(()) => terminal.line(Tone::Faint, "its tests were run once, ahead of time"),
+                    Err(e) => terminal.line(Tone::Bad, format!("its tests can't be run: {e}")),
+                }
+            }
+            () = &mut end => return Ok(()),
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
         }
     }
 }
@@ -88,7 +115,17 @@ async fn ended(handle: &Handle, options: &Options) -> Result<bool, Failure> {
     Ok(list.len() >= options.bugs.len() && list.iter().all(|s| over(s.phase)))
 }
 
-async fn say(terminal: &mut Terminal, handle: &Handle, change: &Change) -> Result<(), Failure> {
+/// Prints one change; some that were missed are not worth more than the next one.
+async fn say(
+    terminal: &mut Terminal,
+    handle: &Handle,
+    change: Result<Change, RecvError>,
+) -> Result<(), Failure> {
+    let change = match change {
+        Ok(change) => change,
+        Err(RecvError::Lagged(_)) => return Ok(()),
+        Err(RecvError::Closed) => return Err("the planner stopped by itself".into()),
+    };
     let incident = handle.incident(&change.incident).await?;
     let id = change.incident.as_str();
     let (tone, text) = describe(&incident, change.phase);
@@ -138,7 +175,12 @@ fn describe(incident: &Incident, phase: Phase) -> (Tone, String) {
 }
 
 /// The table at the end.
-pub(super) fn tell(terminal: &mut Terminal, report: &Report, totals: &Totals, scene: &Scene) {
+pub(super) fn tell(
+    terminal: &mut Terminal,
+    report: &Report,
+    totals: Option<&Totals>,
+    scene: &Scene,
+) {
     let headings = ["incident", "what broke", "outcome", "confidence", "branch"];
     let rows: Vec<Vec<String>> = report.incidents.iter().map(cells).collect();
     terminal.text(Tone::Plain, "");
@@ -162,8 +204,13 @@ pub(super) fn tell(terminal: &mut Terminal, report: &Report, totals: &Totals, sc
             terminal.text(Tone::Bad, format!("{}  {why}", row.id));
         }
     }
-    let (requests, errors) = (totals.requests, totals.errors);
-    terminal.text(Tone::Faint, format!("{requests} requests, {errors} of them failed"));
+    if report.incidents.is_empty() {
+        terminal.text(Tone::Plain, "no incident");
+    }
+    if let Some(totals) = totals {
+        let (requests, errors) = (totals.requests, totals.errors);
+        terminal.text(Tone::Faint, format!("{requests} requests, {errors} of them failed"));
+    }
     let repository = scene.repository.display();
     terminal.text(Tone::Faint, format!("see: git -C {repository} log --graph --oneline"));
 }
@@ -182,8 +229,12 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
-/// Auto heals each bug; observe hands each over and changes nothing.
+/// The shop: Auto heals each bug, less hands each over. A service of somebody's: every incident
+/// ended, and none waits for a person.
 pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
+    if options.theirs.is_some() {
+        return report.incidents.iter().all(|row| row.beside.closed);
+    }
     let outcome = if options.autonomy == Autonomy::Auto { "Healed" } else { "AwaitingHuman" };
     let right = report.incidents.iter().filter(|row| row.outcome == outcome).count();
     right == options.bugs.len() && report.incidents.len() == right

@@ -1,0 +1,91 @@
+//! What a run is told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aegis_core::policy::Autonomy;
+
+use crate::staging::script::Bug;
+
+/// What a run is told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A service of somebody's in place of the shop.
+    pub theirs: Option<Theirs>,
+    /// Where the run lives; an unfinished run there is resumed.
+    pub state: Option<PathBuf>,
+    /// Where to write the report.
+    pub json: Option<PathBuf>,
+    /// Which bugs visitors of the shop meet.
+    pub bugs: Vec<Bug>,
+    /// How far Aegis may go.
+    pub autonomy: Autonomy,
+    /// Seconds that a release is watched.
+    pub watch: Option<u64>,
+    /// Seconds until the run gives up, or stops.
+    pub limit: Option<u64>,
+}
+
+/// A service of somebody's.
+#[derive(Debug, Clone, Default)]
+pub struct Theirs {
+    /// Its repository.
+    pub repository: PathBuf,
+    /// Starts it.
+    pub start: String,
+    /// Answers while it is healthy.
+    pub health: String,
+    /// Runs its tests.
+    pub test: String,
+    /// What to call it.
+    pub name: Option<String>,
+    /// Tells the running revision.
+    pub version: Option<String>,
+    /// Logs beside its standard streams.
+    pub logs: Vec<PathBuf>,
+    /// Its access log.
+    pub access_log: Option<PathBuf>,
+    /// Its virtual environment.
+    pub python: Option<PathBuf>,
+}
+
+impl Theirs {
+    /// Its name: what was given, else the folder's.
+    pub(super) fn name(&self) -> String {
+        let folder = self.repository.canonicalize().ok();
+        let folder = folder.as_deref().and_then(|p| p.file_name());
+        let name = self.name.clone().or(folder.map(|n| n.to_string_lossy().into_owned()));
+        let name = name.unwrap_or_else(|| String::from("service"));
+        name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "-")
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            theirs: None,
+            state: None,
+            json: None,
+            bugs: Bug::ALL.to_vec(),
+            autonomy: Autonomy::Auto,
+            watch: None,
+            limit: None,
+        }
+    }
+}
+
+impl Options {
+    /// How long a release is watched.
+    pub(super) fn watch(&self) -> Duration {
+        let usual = if self.theirs.is_some() { 300 } else { 8 };
+        Duration::from_secs(self.watch.unwrap_or(usual))
+    }
+
+    pub(super) fn state(&self) -> PathBuf {
+        let usual = || match &self.theirs {
+            Some(theirs) => PathBuf::from(format!("target/heal-{}", theirs.name())),
+            None => PathBuf::from("target/heal"),
+        };
+        self.state.clone().unwrap_or_else(usual)
+    }
+}
