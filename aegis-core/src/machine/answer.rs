@@ -39,11 +39,17 @@ impl Incident {
 
     fn in_submitting(&mut self, rollout: Option<&Rollout>, at: Timestamp) {
         let proposed = self.phase == Phase::AwaitingHuman;
+        let known = self.submitted;
         self.submitted = rollout.is_some();
         let Some(rollout) = rollout else {
-            // Never arrived: submit again, under the same key.
-            return if proposed { self.park(Why::ClosedByPerson, at) } else { self.wait(at, 0) };
+            // What was there and is gone was taken away; what never arrived is submitted again, under
+            // the same key.
+            return if known { self.closed(at) } else { self.repeat(0, at) };
         };
+        if !known {
+            // Its checks begin here: what held the submit before does not count against them.
+            self.since = at;
+        }
         match rollout {
             Rollout::Checking => self.poll(at),
             Rollout::Ready { .. } if proposed => self.wait(at, self.settings.look_every_ms),
@@ -56,20 +62,43 @@ impl Incident {
                 self.park(Why::Proposed, at);
                 self.wait(at, self.settings.look_every_ms);
             }
+            // Whoever merges a proposal decides that, wherever the branch is.
+            Rollout::BaseMoved { .. } if proposed => self.wait(at, self.settings.look_every_ms),
+            Rollout::BaseMoved { base } if known || self.lost() => {
+                self.withdraw(AfterWithdraw::Rebase(base.clone()), String::new(), at);
+            }
             Rollout::BaseMoved { base } => {
                 // Nothing was written, so nothing has to be withdrawn.
                 self.submitted = false;
-                self.submission -= 1;
+                self.submission = self.submission.saturating_sub(1);
+                self.tries = None;
                 self.rebase(base, at);
             }
             other => self.landed(other, at),
         }
     }
 
+    /// Whether the answer to the last write was lost, so that nobody knows what it left behind.
+    fn lost(&self) -> bool {
+        self.tries.as_ref().is_some_and(|tries| tries.failure.is_some())
+    }
+
+    /// A person took it away: that fix is not offered again, and a word for it is good no more.
+    fn closed(&mut self, at: Timestamp) {
+        self.submitted = false;
+        self.head = None;
+        self.approved = None;
+        self.remember(AttemptEnd::Withdrawn, "a person closed it");
+        self.park(Why::ClosedByPerson, at);
+    }
+
     fn in_merging(&mut self, rollout: Option<&Rollout>, at: Timestamp) {
         match rollout {
-            None => self.park(Why::ClosedByPerson, at),
+            None => self.closed(at),
             Some(Rollout::Checking) => {
+                if self.gives_up(at) {
+                    return;
+                }
                 self.head = None;
                 self.enter(Phase::Submitting, at);
                 self.poll(at);
@@ -77,7 +106,7 @@ impl Incident {
             Some(Rollout::Ready { head }) if Some(head) != self.head.as_ref() => {
                 self.park(Why::Interfered, at);
             }
-            Some(Rollout::Ready { .. }) => self.wait(at, self.settings.poll_ms),
+            Some(Rollout::Ready { .. }) => self.repeat(self.settings.poll_ms, at),
             Some(Rollout::AwaitingPerson) => self.park(Why::Proposed, at),
             Some(Rollout::BaseMoved { base }) => {
                 self.withdraw(AfterWithdraw::Rebase(base.clone()), String::new(), at);
@@ -94,6 +123,10 @@ impl Incident {
                 self.enter(Phase::Reverting, at);
             }
             Some(Rollout::Live { release, at: live_at }) => self.go_live(release, *live_at, at),
+            Some(Rollout::Merged { commit }) if !self.merge_named => {
+                self.merge(commit, true);
+                self.wait(at, self.settings.poll_ms);
+            }
             _ if at.since(self.since) >= Duration::from_millis(self.settings.live_ms) => {
                 self.park(Why::Blind, at);
             }
@@ -105,11 +138,11 @@ impl Incident {
     fn landed(&mut self, rollout: &Rollout, at: Timestamp) {
         match rollout {
             Rollout::Merged { commit } => {
-                self.merge(commit);
+                self.merge(commit, true);
                 self.enter(Phase::GoingLive, at);
             }
             Rollout::Live { release, at: live_at } => {
-                self.merge(release);
+                self.merge(release, false);
                 self.go_live(release, *live_at, at);
             }
             Rollout::Failed(feedback) => {
@@ -120,12 +153,10 @@ impl Incident {
                 self.after_withdraw = Some(AfterWithdraw::NextFix);
             }
             Rollout::Conflict => self.park(Why::Interfered, at),
-            Rollout::ClosedByPerson => {
-                self.submitted = false;
-                self.park(Why::ClosedByPerson, at);
-            }
+            Rollout::ClosedByPerson => self.closed(at),
             Rollout::Withdrawn => {
                 self.submitted = false;
+                self.approved = None;
                 self.park(Why::Interfered, at);
             }
             Rollout::Checking
@@ -142,14 +173,18 @@ impl Incident {
         }
     }
 
-    fn merge(&mut self, commit: &Revision) {
+    /// `named` where the remote says that `commit` is the merge, not only that it runs.
+    fn merge(&mut self, commit: &Revision, named: bool) {
         self.submitted = false;
-        if self.merged.is_none() {
+        if !self.merge_named && (named || self.merged.is_none()) {
             self.merged = Some(commit.clone());
+            self.merge_named = named;
         }
     }
 
     fn go_live(&mut self, release: &Revision, live_at: Timestamp, at: Timestamp) {
+        // A remote whose clock is ahead must not postpone the watch.
+        let live_at = live_at.min(at);
         let mut watch = Watch::new(release.clone(), live_at.max(self.since), &self.settings);
         watch.live_at = live_at;
         self.watch = Some(watch);
@@ -166,6 +201,15 @@ impl Incident {
     }
 
     fn in_withdrawing(&mut self, kind: EffectKind, rollout: Option<&Rollout>, at: Timestamp) {
+        if kind == EffectKind::Revert {
+            // Cancelled while a revert was under way: there is nothing to withdraw.
+            if let Some(Rollout::Merged { commit } | Rollout::Live { release: commit, .. }) =
+                rollout
+            {
+                self.reverted.get_or_insert_with(|| commit.clone());
+            }
+            return self.withdrawn(at);
+        }
         let gone = match rollout {
             // Too late: it was merged meanwhile, so it is watched.
             Some(landed @ (Rollout::Merged { .. } | Rollout::Live { .. })) => {
@@ -174,14 +218,18 @@ impl Incident {
             Some(Rollout::Withdrawn | Rollout::ClosedByPerson) | None => true,
             Some(_) => false,
         };
-        if !gone {
-            // A lookup of an intent that was open before the withdrawal only says what is there.
-            let wait = if kind == EffectKind::Withdraw { self.settings.poll_ms } else { 0 };
-            return self.wait(at, wait);
-        }
+        // A lookup of an intent that was open before the withdrawal only says what is there.
         if kind != EffectKind::Withdraw && rollout.is_some() {
             return self.wait(at, 0);
         }
+        if !gone {
+            return self.repeat(self.settings.poll_ms, at);
+        }
+        self.withdrawn(at);
+    }
+
+    /// Nothing is left out there: on to where the withdrawal leads.
+    fn withdrawn(&mut self, at: Timestamp) {
         self.submitted = false;
         self.head = None;
         match self.after_withdraw.take() {
@@ -201,11 +249,16 @@ impl Incident {
             return;
         }
         let limit = Duration::from_millis(self.settings.live_ms);
+        self.revert_pending = matches!(rollout, Some(Rollout::Checking | Rollout::AwaitingPerson));
         match rollout {
             // The lookup knows nothing of it: the intent never arrived.
-            None => self.wait(at, 0),
-            Some(Rollout::Merged { commit }) => {
-                self.reverted = Some(commit.clone());
+            None if self.reverted.is_none() => self.repeat(0, at),
+            None | Some(Rollout::Merged { .. }) => {
+                if let (None, Some(Rollout::Merged { commit })) = (&self.reverted, rollout) {
+                    // It has its time to go live from here, whatever held it before.
+                    self.since = at;
+                    self.reverted = Some(commit.clone());
+                }
                 if at.since(self.since) >= limit {
                     self.park(Why::Blind, at);
                 } else {
@@ -214,9 +267,14 @@ impl Incident {
             }
             Some(Rollout::Live { release, .. }) => {
                 self.reverted.get_or_insert_with(|| release.clone());
+                if !self.revert_live {
+                    // The signal has its time to come back from here.
+                    self.since = at;
+                }
                 self.revert_live = true;
                 self.wait(at, 0);
             }
+            Some(Rollout::Ready { .. }) => self.repeat(self.settings.poll_ms, at),
             Some(Rollout::Conflict | Rollout::BaseMoved { .. }) => {
                 self.park(Why::RevertConflict, at);
             }
@@ -226,7 +284,7 @@ impl Incident {
             Some(Rollout::ClosedByPerson | Rollout::Withdrawn) => {
                 self.park(Why::ClosedByPerson, at);
             }
-            Some(Rollout::Checking | Rollout::Ready { .. } | Rollout::AwaitingPerson) => {
+            Some(Rollout::Checking | Rollout::AwaitingPerson) => {
                 if at.since(self.since) >= limit {
                     self.park(Why::Expired, at);
                 } else {

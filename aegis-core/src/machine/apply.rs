@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::incident::SYMPTOMS;
-use super::{AfterWithdraw, Entry, Incident, OpenEffect, Phase, Record, Said, StageFailure, Why};
-use crate::error::Retry;
+use super::{AfterWithdraw, Entry, Incident, Phase, Record, Said, Why};
 use crate::id::{EffectKind, Timestamp};
 use crate::model::{
     Attempt, AttemptEnd, Cause, Diagnosis, Evidence, Fix, FixKind, GateAnswer, IncidentKind,
@@ -33,9 +32,7 @@ impl Incident {
             Record::Decided(decision) => self.on_decided(decision, at),
             Record::SlotTaken => self.on_slot(at),
             Record::Baselined(baseline) => self.baseline = Some((**baseline).clone()),
-            Record::Intended { key, .. } => {
-                self.open_effect = Some(OpenEffect { key: key.clone(), since: at });
-            }
+            Record::Intended { key, .. } => self.on_intended(key, at),
             Record::Answered { key, rollout } => self.on_answered(key, rollout.as_ref(), at),
             Record::Held { why, until } => {
                 self.held = Some(why.clone());
@@ -54,13 +51,17 @@ impl Incident {
         if !self.phase.is_terminal() {
             return self.on_joined(symptom);
         }
-        if let (Phase::Healed, Some(fix)) = (self.phase, self.candidates.front()) {
+        if let Some(fix) = self.candidates.front().filter(|_| self.merged.is_some())
+            && !self.case.tried(&fix.digest())
+        {
             let feedback = "the error came back after it was shipped";
             let attempt = Attempt::new(fix.digest(), &fix.title, AttemptEnd::Futile, feedback);
             self.case.attempts.push(attempt);
         }
         self.reopened += 1;
-        self.case.kind = IncidentKind::Crash;
+        if self.case.kind == IncidentKind::Release {
+            self.case.kind = IncidentKind::Crash;
+        }
         self.case.diagnosis = None;
         self.case.deployed.clone_from(&symptom.revision);
         self.candidates.clear();
@@ -73,8 +74,11 @@ impl Incident {
         self.submitted = false;
         self.head = None;
         self.merged = None;
+        self.merge_named = false;
         self.reverted = None;
+        self.revert_pending = false;
         self.revert_live = false;
+        self.tries = None;
         self.watch = None;
         self.condemned.clear();
         self.on_joined(symptom);
@@ -188,11 +192,9 @@ impl Incident {
             }
             Ruling::Propose if self.phase == Phase::Merging => self.park(Why::Proposed, at),
             Ruling::Go if self.phase == Phase::Merging => {}
-            Ruling::Go | Ruling::Propose if self.submitted && self.head.is_some() => {
-                self.enter(Phase::Merging, at);
-            }
-            Ruling::Go | Ruling::Propose if self.slot => self.begin_submitting(at),
-            Ruling::Go | Ruling::Propose => self.enter(Phase::Queued, at),
+            // What is out there already waits for its turn, too: it was given up with the last park.
+            Ruling::Go | Ruling::Propose if !self.slot => self.enter(Phase::Queued, at),
+            Ruling::Go | Ruling::Propose => self.begin_submitting(at),
         }
     }
 
@@ -231,12 +233,12 @@ impl Incident {
         let look = Duration::from_millis(self.settings.look_every_ms);
         let Some(watch) = &mut self.watch else { return };
         watch.evidence = Some(evidence.clone());
-        watch.next_look = at.plus(look);
+        watch.next_look = watch.next_look(at, look);
         match verdict {
             Verdict::Rollback(grounds) => self.condemn(grounds.reasons.clone(), at),
-            Verdict::Keep(_) if evidence.over() && self.proven(evidence) => self.kept(at),
-            Verdict::Watch(_) if !evidence.over() => {}
-            Verdict::Keep(_) if !evidence.over() => {}
+            // Nothing else counts before the window is over.
+            _ if !evidence.over() => {}
+            Verdict::Keep(_) if self.proven(evidence) => self.kept(at),
             other => {
                 let why = other.grounds().reasons.join("; ");
                 self.undecided(&why, at);
@@ -297,28 +299,6 @@ impl Incident {
         }
     }
 
-    fn on_failed(&mut self, failure: &StageFailure, at: Timestamp) {
-        self.failures += 1;
-        let backoff = self.settings.backoff(self.failures);
-        let wait = match failure.retry {
-            Retry::Never => None,
-            Retry::Backoff => Some(backoff),
-            Retry::AfterMs(ms) => Some(backoff.max(Duration::from_millis(ms))),
-        };
-        // An intent whose answer is unknown is looked up for as long as it takes: giving up here
-        // would leave a write that nobody knows of.
-        let wait = wait.or(self.open_effect.is_some().then_some(backoff));
-        match wait {
-            Some(wait) if self.failures < self.settings.failures || self.open_effect.is_some() => {
-                self.not_before = at.plus(wait);
-            }
-            _ => {
-                let (stage, error) = (failure.stage.clone(), failure.message.clone());
-                self.park(Why::StageFailed { stage, error }, at);
-            }
-        }
-    }
-
     fn on_said(&mut self, said: &Said, at: Timestamp) {
         match said {
             Said::Cancel => self.cancel(at),
@@ -329,7 +309,8 @@ impl Incident {
     }
 
     fn cancel(&mut self, at: Timestamp) {
-        if self.merged.is_none() && (self.submitted || self.open_effect.is_some()) {
+        // A write whose answer is unknown is looked up first, a revert's too.
+        if self.open_effect.is_some() || (self.merged.is_none() && self.submitted) {
             self.withdraw(AfterWithdraw::Abandon, String::new(), at);
         } else {
             self.enter(Phase::Abandoned, at);
@@ -360,7 +341,11 @@ impl Incident {
 
     /// Goes on from where the outside world stands.
     fn resume(&mut self, at: Timestamp) {
-        if self.reverted.is_some() {
+        self.tries = None;
+        if let Some(after) = self.after_withdraw.take() {
+            self.enter(Phase::Withdrawing, at);
+            self.after_withdraw = Some(after);
+        } else if self.reverted.is_some() {
             self.enter(Phase::Reverting, at);
         } else if self.watch.is_some() && self.condemned.is_empty() {
             if let Some(watch) = &mut self.watch {
@@ -374,9 +359,11 @@ impl Incident {
         } else if self.merged.is_some() {
             self.enter(Phase::GoingLive, at);
         } else if self.submitted {
-            self.enter(Phase::Submitting, at);
+            // Its turn to release was given up when it was parked.
+            self.enter(Phase::Queued, at);
         } else {
             self.drafts = 0;
+            self.approved = None;
             self.candidates.clear();
             self.enter(Phase::Diagnosing, at);
         }

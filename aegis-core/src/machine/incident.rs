@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{AfterWithdraw, Entry, Opened, Phase, Record, Settings, Why};
+use super::{AfterWithdraw, Entry, Opened, Phase, Record, Settings, Tries, Why};
 use crate::error::{Error, Result};
 use crate::id::{Digest, EffectKey, EffectKind, Revision, Timestamp};
 use crate::model::{Baseline, Case, Evidence, Fix, FixKind, IncidentKind, Release, Verification};
@@ -93,8 +93,13 @@ pub struct Incident {
     pub head: Option<Revision>,
     /// The commit that was merged for this incident.
     pub merged: Option<Revision>,
+    /// Whether the remote named that commit itself. Else it was only reported running, and may be a
+    /// later one of somebody else's: nothing that is taken back without asking.
+    pub merge_named: bool,
     /// The commit that took it back.
     pub reverted: Option<Revision>,
+    /// Whether the revert is offered, and its checks or a person are waited for.
+    pub revert_pending: bool,
     /// Whether the revert is reported running.
     pub revert_live: bool,
     /// The release under watch.
@@ -103,6 +108,8 @@ pub struct Incident {
     pub condemned: Vec<String>,
     /// Failures in a row in this phase.
     pub failures: u32,
+    /// The last write that was intended, and how often.
+    pub tries: Option<Tries>,
     /// Not before this: a backoff, a poll, a hold.
     pub not_before: Timestamp,
     /// Why a step is held at this moment.
@@ -154,7 +161,8 @@ impl Incident {
         case.similar.clone_from(&opened.similar);
         let watched = opened.releases.first().filter(|_| opened.kind == IncidentKind::Release);
         let settings = opened.settings;
-        let watch = watched.map(|r| Watch::new(r.revision.clone(), r.at, &settings));
+        // A release can't have gone live later than it was told, whatever its source's clock says.
+        let watch = watched.map(|r| Watch::new(r.revision.clone(), r.at.min(at), &settings));
         let phase = if watch.is_some() { Phase::Watching } else { Phase::Diagnosing };
         Self {
             case,
@@ -175,11 +183,14 @@ impl Incident {
             submitted: false,
             head: None,
             merged: None,
+            merge_named: false,
             reverted: None,
+            revert_pending: false,
             revert_live: false,
             watch,
             condemned: Vec::new(),
             failures: 0,
+            tries: None,
             not_before: at,
             held: None,
             why: None,
@@ -251,7 +262,8 @@ impl Incident {
         if phase != Phase::AwaitingHuman {
             self.why = None;
         }
-        if phase != Phase::Withdrawing {
+        // One that is parked goes on with its withdrawal when it is resumed.
+        if !matches!(phase, Phase::Withdrawing | Phase::AwaitingHuman) {
             self.after_withdraw = None;
         }
         if phase.is_terminal() {
@@ -275,6 +287,13 @@ impl Incident {
 }
 
 impl Watch {
+    /// When to look after a look at `at`: every `look`, and less often the older the release is. A
+    /// look journals everything seen so far, so that a watch of a day would fill the journal.
+    pub(super) fn next_look(&self, at: Timestamp, look: Duration) -> Timestamp {
+        let sparse = at.plus(look.max(at.since(self.live_at) / 50));
+        sparse.min(self.ends_at.max(at.plus(look)))
+    }
+
     pub(super) fn new(revision: Revision, live_at: Timestamp, settings: &Settings) -> Self {
         Self {
             revision,

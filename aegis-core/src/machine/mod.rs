@@ -12,9 +12,11 @@ mod settings;
 mod step;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 pub use incident::{Incident, OpenEffect, Span, Watch};
 pub use phase::{AfterWithdraw, Phase, Why};
 pub use record::{Entry, Opened, Record, Said, StageFailure};
 pub use settings::Settings;
 pub use step::{Effect, Step};
+pub use tries::Tries;

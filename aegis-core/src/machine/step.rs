@@ -87,7 +87,9 @@ impl Incident {
             },
             Phase::Withdrawing => run(Effect::Withdraw, EffectKind::Withdraw),
             Phase::Reverting if self.revert_live => run(Effect::Recheck, EffectKind::Revert),
-            Phase::Reverting if self.reverted.is_some() => run(Effect::Lookup, EffectKind::Revert),
+            Phase::Reverting if self.reverted.is_some() || self.revert_pending => {
+                run(Effect::Lookup, EffectKind::Revert)
+            }
             Phase::Reverting => run(Effect::Revert, EffectKind::Revert),
             Phase::AwaitingHuman => run(Effect::Lookup, EffectKind::Submit),
             Phase::Healed
