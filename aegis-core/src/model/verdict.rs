@@ -60,12 +60,16 @@ pub struct Baseline {
     pub at: Timestamp,
     /// The statistics of each metric that had any values.
     pub metrics: Vec<(Metric, Summary)>,
+    /// How often the incident's own error occurred, per second, as long as it was seen; `None` where
+    /// it was too rare to tell.
+    #[serde(default, with = "crate::bits::option")]
+    pub recurrence: Option<f64>,
 }
 
 impl Baseline {
     /// A baseline taken at `at`.
     pub fn new(at: Timestamp, metrics: Vec<(Metric, Summary)>) -> Self {
-        Self { at, metrics }
+        Self { at, metrics, recurrence: None }
     }
 
     /// What was normal for `metric`.
@@ -104,7 +108,8 @@ impl MetricEvidence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Exercise {
-    /// Requests on the path since the release; `None` where nobody can tell.
+    /// Requests on the path since the release; where no source counts them, how often the error would
+    /// have come back by now had nothing changed; `None` where nobody can tell either.
     pub requests: Option<u64>,
     /// How many of them are needed before silence means anything.
     pub needed: u64,

@@ -10,6 +10,9 @@ const FINGERPRINTS: usize = 10_000;
 /// Sightings remembered of each, newest last.
 const EACH: usize = 64;
 
+/// Sightings from which a rate can be told.
+const RATED: usize = 3;
+
 #[derive(Debug, Default)]
 pub(super) struct Sightings {
     seen: HashMap<(ServiceName, Fingerprint), Seen>,
@@ -79,6 +82,19 @@ impl Sightings {
         seen.map_or(0, |s| s.recent.iter().filter(|(at, _)| *at >= since).count())
     }
 
+    /// How often it was seen, per second until `now`; `None` for less than [`RATED`] sightings.
+    pub(super) fn rate(
+        &self,
+        service: &ServiceName,
+        fingerprint: &Fingerprint,
+        now: Timestamp,
+    ) -> Option<f64> {
+        let recent = &self.seen.get(&(service.clone(), fingerprint.clone()))?.recent;
+        let (first, _) = recent.front()?;
+        let seconds = now.since(*first).as_secs_f64();
+        (recent.len() >= RATED && seconds > 0.0).then(|| recent.len() as f64 / seconds)
+    }
+
     /// When it was first seen, as far as remembered.
     pub(super) fn first(
         &self,
@@ -104,6 +120,19 @@ mod tests {
         assert!(sightings.seen.len() <= FINGERPRINTS);
         assert!(sightings.first(&service, &print(24_999)).is_some());
         assert!(sightings.first(&service, &print(0)).is_none());
+    }
+
+    #[test]
+    fn a_rate_needs_several_sightings() {
+        let mut sightings = Sightings::default();
+        let (service, print) = (ServiceName::new("shop"), Fingerprint::new("f"));
+        let at = Timestamp::from_ms;
+        for second in 0..5 {
+            let rate = sightings.rate(&service, &print, at(second * 1_000 + 1));
+            assert_eq!(rate.is_some(), second >= 3, "{second}");
+            sightings.note(&service, &print, at(second * 1_000), None);
+        }
+        assert_eq!(sightings.rate(&service, &print, at(10_000)), Some(0.5));
     }
 
     #[test]
