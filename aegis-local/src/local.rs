@@ -143,16 +143,11 @@ impl Local {
         let verifier = PythonVerifier::new(spec.clone(), shared).with_reverts(repository.clone());
         let verifier = Arc::new(verifier);
         verifier.check().await?;
-        let mut checks = CommandChecks::of(spec);
-        if let Some(command) = &config.checks {
-            checks = CommandChecks::new(command.clone());
-            if let Some(venv) = &spec.python {
-                checks = checks.with_python(venv);
-            }
-        }
+        let mut checked = spec.clone();
+        checked.test = config.checks.clone().unwrap_or(checked.test);
         let watched = Arc::new(Watched::default());
         let deployer = GitDeployer::builder(repository.clone(), &config.state)
-            .checks(checks)
+            .checks(CommandChecks::of(&checked))
             .running(Arc::clone(&watched))
             .open()
             .await?;
