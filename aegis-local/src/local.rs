@@ -1,7 +1,7 @@
 //! The embedded default, composed: one Python service in one Git repository on one machine.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aegis_core::judge::Statistical;
@@ -10,12 +10,15 @@ use aegis_core::policy::PolicyConfig;
 use aegis_core::port::{EventSource, Repository};
 use aegis_core::stage::MetricSource;
 use aegis_core::{Error, Result};
+use async_trait::async_trait;
 
-use crate::git::{CommandChecks, GitDeployer, GitRepository};
+use crate::git::{CommandChecks, GitDeployer, GitRepository, Refusal, Running, RunningRevision};
 use crate::python::{PythonDiagnoser, PythonTemplates};
 use crate::requests::RequestLog;
 use crate::service::ServiceSpec;
-use crate::sources::{AccessLog, ErrorLog, FirstOf, Following, HealthProbe, ProcessLoad, Scrape};
+use crate::sources::{
+    AccessLog, ErrorLog, FirstOf, Following, HealthProbe, ProcessLoad, Scrape, exact_route,
+};
 use crate::supervise::Supervisor;
 use crate::verify::PythonVerifier;
 
@@ -140,33 +143,29 @@ impl Local {
         let verifier = PythonVerifier::new(spec.clone(), shared).with_reverts(repository.clone());
         let verifier = Arc::new(verifier);
         verifier.check().await?;
-        let mut checks = CommandChecks::of(spec);
-        if let Some(command) = &config.checks {
-            checks = CommandChecks::new(command.clone());
-            if let Some(venv) = &spec.python {
-                checks = checks.with_python(venv);
-            }
-        }
-        // Everything that can refuse does so before the service is started.
-        let deployer = GitDeployer::builder(repository.clone(), &config.state).checks(checks);
-        let deployer = deployer.open().await?;
-        let access = spec.access_log.as_ref().map(|path| Arc::new(access_log(path, spec)));
-        let mut sources = metrics(&config, access.as_ref())?;
+        let mut checked = spec.clone();
+        checked.test = config.checks.clone().unwrap_or(checked.test);
+        let watched = Arc::new(Watched::default());
+        let deployer = GitDeployer::builder(repository.clone(), &config.state)
+            .checks(CommandChecks::of(&checked))
+            .running(Arc::clone(&watched))
+            .open()
+            .await?;
+        let access = spec.access_log.as_ref().map(|path| Arc::new(access_log(path, &config)));
+        let metrics = metrics(&config, access.as_ref(), &watched)?;
+        // Last: what was refused above left the service alone.
         let supervisor = Supervisor::builder(spec.clone(), repository.clone(), &config.state)
             .poll(config.poll)
             .start()
             .await?;
-        let supervisor = Arc::new(supervisor);
+        let supervisor = Arc::clone(watched.0.get_or_init(|| Arc::new(supervisor)));
         let following = access.as_ref().map(|log| log.follow(config.poll));
-        let watched = Arc::clone(&supervisor);
-        sources.push(Arc::new(ProcessLoad::by(Arc::new(move || watched.status().pid))));
-        let deployer = deployer.with_running(Arc::clone(&supervisor));
         Ok(Self {
             repository,
             supervisor,
             deployer: Arc::new(deployer),
             verifier,
-            metrics: Arc::new(FirstOf::new(sources)),
+            metrics,
             access,
             _following: following,
             config,
@@ -230,21 +229,43 @@ fn make(folder: &Path) -> Result<()> {
     })
 }
 
-/// The access log without what the supervisor and the scrape ask for themselves.
-fn access_log(path: &Path, spec: &ServiceSpec) -> AccessLog {
-    let own = [Some(&spec.health), spec.version.as_ref()];
-    let paths = own.into_iter().flatten().filter_map(|url| {
-        let (_, rest) = url.split_once("://")?;
-        rest.find('/').map(|at| rest[at..].to_owned()).filter(|path| path.len() > 1)
-    });
-    paths.fold(AccessLog::new(path).ignoring("/metrics"), AccessLog::ignoring)
+/// The service's supervisor, once there is one.
+#[derive(Debug, Default)]
+struct Watched(OnceLock<Arc<Supervisor>>);
+
+#[async_trait]
+impl RunningRevision for Watched {
+    async fn running(&self) -> Result<Option<Running>> {
+        match self.0.get() {
+            Some(supervisor) => supervisor.running().await,
+            None => Ok(None),
+        }
+    }
+
+    async fn refused(&self) -> Result<Option<Refusal>> {
+        match self.0.get() {
+            Some(supervisor) => supervisor.refused().await,
+            None => Ok(None),
+        }
+    }
 }
 
-/// The sources that need no process.
+/// The access log without what the supervisor and a scrape ask for themselves. The front page counts:
+/// people ask for it too.
+fn access_log(path: &Path, config: &LocalConfig) -> AccessLog {
+    let spec = &config.service;
+    let scraped = config.metrics.as_ref().map(|(url, _, _)| url);
+    let own = [Some(&spec.health), spec.version.as_ref(), scraped].into_iter().flatten();
+    let front = |url: &&String| exact_route("GET", url) == "GET /";
+    let log = AccessLog::new(path).ignoring_path("/metrics");
+    own.filter(|url| !front(url)).fold(log, AccessLog::ignoring_path)
+}
+
 fn metrics(
     config: &LocalConfig,
     access: Option<&Arc<AccessLog>>,
-) -> Result<Vec<Arc<dyn MetricSource>>> {
+    watched: &Arc<Watched>,
+) -> Result<Arc<dyn MetricSource>> {
     let mut sources: Vec<Arc<dyn MetricSource>> = Vec::new();
     sources.push(Arc::new(HealthProbe::new(&config.service.health)?.allow_private()));
     sources.extend(access.map(|log| Arc::clone(log) as Arc<dyn MetricSource>));
@@ -252,5 +273,49 @@ fn metrics(
         let scrape = Scrape::new(url)?.allow_private();
         sources.push(Arc::new(scrape.with_requests(requests).with_latency(latency)));
     }
-    Ok(sources)
+    let watched = Arc::clone(watched);
+    let pid = move || watched.0.get().and_then(|supervisor| supervisor.status().pid);
+    sources.push(Arc::new(ProcessLoad::by(Arc::new(pid))));
+    Ok(Arc::new(FirstOf::new(sources)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use aegis_core::Timestamp;
+    use aegis_core::model::{Metric, Query};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_aegis_asks_for_itself_is_no_traffic_and_what_is_beneath_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let targets = [
+            "/api?deep=1",
+            "/api",
+            "/metrics",
+            "/internal/metrics?x",
+            "/version",
+            "/api/items",
+            "/metricsreport",
+            "/",
+        ];
+        let line = |target: &&str| {
+            format!(r#"{{"ts":1700000000,"method":"GET","path":"{target}","status":200}}"#) + "\n"
+        };
+        std::fs::write(&path, targets.iter().map(line).collect::<String>()).unwrap();
+        let of = |version: &str| {
+            let health = "http://127.0.0.1:9/api?deep=1";
+            let spec = ServiceSpec::new("shop", "false", health, "pytest").with_version(version);
+            let config = LocalConfig::new(spec, "/nowhere", "/nowhere");
+            access_log(&path, &config.with_metrics("http://127.0.0.1:9/internal/metrics", "r", "l"))
+        };
+        let (now, minute) = (Timestamp::from_ms(1_700_000_001_000), Duration::from_secs(60));
+        let query = Query::new("shop".into(), now, minute, vec![Metric::RequestRate]);
+        for (version, left) in [("http://127.0.0.1:9/version", 3), ("http://127.0.0.1:9", 4)] {
+            let samples = of(version).sample(&query).await.unwrap();
+            assert_eq!(samples.series[0].1.last().unwrap().weight, left, "{version}");
+        }
+    }
 }

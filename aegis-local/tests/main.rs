@@ -3,6 +3,7 @@
 
 mod conformance;
 mod git;
+mod local;
 mod sources;
 mod supervise;
 mod verify;

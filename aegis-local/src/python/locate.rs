@@ -2,14 +2,14 @@
 
 /// A file of the repository and how sure it is that the frame means it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) path: String,
+pub(crate) struct Found {
+    pub(crate) path: String,
     /// Whether other files fit as well.
-    pub(super) ambiguous: bool,
+    pub(crate) ambiguous: bool,
 }
 
 /// The file with the longest suffix of the frame's path; paths have `/` or `\`.
-pub(super) fn resolve<'a>(
+pub(crate) fn resolve<'a>(
     frame: &str,
     files: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<Found> {
@@ -30,7 +30,7 @@ pub(super) fn resolve<'a>(
 }
 
 /// Whether a frame's path can mean this file of the repository.
-pub(super) fn names_file(frame: &str, path: &str) -> bool {
+pub(crate) fn names_file(frame: &str, path: &str) -> bool {
     let frame = frame.replace('\\', "/");
     frame == path || frame.ends_with(&format!("/{path}")) || path.ends_with(&format!("/{frame}"))
 }

@@ -31,4 +31,5 @@ mod tests;
 
 pub use diagnose::PythonDiagnoser;
 pub use generate::PythonTemplates;
-pub use syntax::{SyntaxError, check, check_for, executable_lines};
+pub(crate) use locate::{names_file, resolve};
+pub use syntax::{SyntaxError, check, check_for};

@@ -1,13 +1,10 @@
-//! Whether a file is Python at all, and which of its lines run.
+//! Whether a file is Python at all.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
-use ruff_python_ast::{AnyNodeRef, ExceptHandler, PythonVersion, Stmt};
+use ruff_python_ast::PythonVersion;
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
-use ruff_text_size::{Ranged, TextSize};
-
-use super::source::children;
+use ruff_text_size::TextSize;
 
 /// Where and why a file does not parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,42 +78,6 @@ pub fn check_for(path: &str, text: &str, version: &str) -> Result<(), SyntaxErro
     parse_for(path, text, version).map(|_| ())
 }
 
-/// The lines, from 1, on which a statement starts that does something when it is run: no blank
-/// lines, comments, docstrings or `else:`.
-///
-/// # Errors
-///
-/// As [`check`].
-pub fn executable_lines(text: &str) -> Result<BTreeSet<u32>, SyntaxError> {
-    let parsed = parse("", text)?;
-    let starts = line_starts(text);
-    let mut lines = BTreeSet::new();
-    let mut queue: Vec<&[Stmt]> = vec![&parsed.syntax().body];
-    while let Some(body) = queue.pop() {
-        for stmt in body {
-            if !is_inert(stmt) {
-                lines.insert(line_at(&starts, stmt.start()));
-            }
-            if let Stmt::Try(attempt) = stmt {
-                for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
-                    lines.insert(line_at(&starts, handler.start()));
-                }
-            }
-            queue.extend(children(stmt));
-        }
-    }
-    Ok(lines)
-}
-
-/// Docstrings and other bare strings, and declarations that compile to nothing.
-fn is_inert(stmt: &Stmt) -> bool {
-    match AnyNodeRef::from(stmt) {
-        AnyNodeRef::StmtExpr(e) => e.value.is_string_literal_expr(),
-        AnyNodeRef::StmtGlobal(_) | AnyNodeRef::StmtNonlocal(_) => true,
-        _ => false,
-    }
-}
-
 /// Byte offsets at which the lines start.
 pub(super) fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
@@ -167,12 +128,5 @@ mod tests {
         let choice = "match x:\n    case 1:\n        pass\n";
         assert!(check_for("a.py", choice, "3.9.0").is_err());
         assert!(check_for("a.py", choice, "no version").is_ok());
-    }
-
-    #[test]
-    fn lines_that_run_leave_out_comments_and_docstrings() {
-        let text = "'''Doc.'''\n\n# why\ndef f(a):\n    '''Doc.'''\n    if a:\n        return 1\n    \
-                    else:\n        return (\n            2\n        )\n";
-        assert_eq!(executable_lines(text).unwrap().into_iter().collect::<Vec<_>>(), [4, 6, 7, 9]);
     }
 }

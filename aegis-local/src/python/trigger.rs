@@ -15,6 +15,9 @@ const WITHIN: Duration = Duration::from_secs(2);
 /// Symptoms whose requests are looked up, requests of each, triggers in all.
 const LIMITS: (usize, usize, usize) = (20, 64, 5);
 
+/// Methods that a text is searched for.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
 /// A request is logged once it is answered, a little after its error: how often to look again, and
 /// how long in between.
 const AGAIN: (u32, Duration) = (3, Duration::from_millis(150));
@@ -47,24 +50,27 @@ async fn failures(log: &dyn RequestLog, case: &Case) -> Result<(Vec<ServedReques
     Ok((if found { named } else { near }, found))
 }
 
-/// Whether a text holds a request's path as a word of its own.
+/// Whether a text holds a request's path as a word of its own, not behind another method.
 fn mentions(text: &str, request: &ServedRequest) -> bool {
     let exact = exact_route(&request.method, &request.target);
     let path = exact.split_once(' ').map_or("", |(_, path)| path);
     let ends = |c: char| c.is_whitespace() || "?#\"',;:)]}".contains(c);
+    let another = |word: &str| METHODS.contains(&word) && word != request.method;
     path.len() > 1
         && text.match_indices(path).any(|(at, _)| {
             let before = text[..at].chars().next_back();
             let after = text[at + path.len()..].chars().next();
+            let method = text[..at].trim_end().rsplit(|c: char| !c.is_ascii_uppercase()).next();
             before.is_none_or(|c| c.is_whitespace() || "\"'(=".contains(c))
                 && after.is_none_or(ends)
+                && !method.is_some_and(another)
         })
 }
 
-/// Whether the first lines of a symptom look as if they named a request: `GET /some/path`.
+/// Whether a symptom's text looks as if it named a request: `GET /some/path`.
 fn names_any(case: &Case) -> bool {
-    let methods = ["GET /", "POST /", "PUT /", "PATCH /", "DELETE /", "HEAD /"];
-    case.symptoms.iter().any(|s| methods.iter().any(|m| s.detail.as_str().contains(m)))
+    let named = |text: &str| METHODS.iter().any(|m| text.contains(&format!("{m} /")));
+    case.symptoms.iter().any(|s| named(s.detail.as_str()))
 }
 
 /// The requests by how often they failed; targets that share a template are one route.
@@ -125,5 +131,8 @@ mod tests {
         assert!(!mentions("GET /items/77", &request));
         assert!(!mentions("File \"/srv/items/7\"", &request));
         assert!(!mentions("GET /items/7/score", &request));
+        assert!(mentions("Exception on /items/7 [GET]", &request));
+        assert!(!mentions("POST /items/7", &request));
+        assert!(mentions("POST /items/7 after GET /items/7", &request));
     }
 }

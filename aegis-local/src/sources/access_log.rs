@@ -62,7 +62,7 @@ pub struct AccessLog {
     keep: Duration,
     limit: usize,
     backfill: u64,
-    ignored: Vec<String>,
+    ignored: Vec<Ignored>,
     inner: Arc<Mutex<Option<Inner>>>,
 }
 
@@ -71,10 +71,26 @@ struct Inner {
     tail: Tail,
     window: Window,
     reading: Reading,
-    ignored: Vec<String>,
+    ignored: Vec<Ignored>,
     malformed: Malformed,
     /// When the end of the log was last seen.
     caught_up: Option<Instant>,
+}
+
+/// Requests that don't count.
+#[derive(Debug, Clone)]
+enum Ignored {
+    Prefix(String),
+    Path(String),
+}
+
+impl Ignored {
+    fn holds(&self, path: &str) -> bool {
+        match self {
+            Self::Prefix(prefix) => path.starts_with(prefix),
+            Self::Path(only) => path == only,
+        }
+    }
 }
 
 /// Lines that were not understood.
@@ -131,7 +147,14 @@ impl AccessLog {
     /// Leaves out requests whose path begins with `prefix`, such as health checks.
     #[must_use]
     pub fn ignoring(mut self, prefix: impl Into<String>) -> Self {
-        self.ignored.push(prefix.into());
+        self.ignored.push(Ignored::Prefix(prefix.into()));
+        self
+    }
+
+    /// Leaves out requests of this path alone, whatever their query; `path` may be a whole URL.
+    #[must_use]
+    pub fn ignoring_path(mut self, path: impl AsRef<str>) -> Self {
+        self.ignored.push(Ignored::Path(route::path_of(path.as_ref()).to_owned()));
         self
     }
 
@@ -192,7 +215,7 @@ impl Inner {
                             entry.at = now;
                         }
                         let path = route::path_of(&entry.target);
-                        if !self.ignored.iter().any(|prefix| path.starts_with(prefix)) {
+                        if !self.ignored.iter().any(|ignored| ignored.holds(path)) {
                             self.window.push(entry);
                         }
                     }

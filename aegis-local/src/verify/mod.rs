@@ -1,9 +1,12 @@
-//! Proving a patch on a Python service: isolated, against its own tests and its own failure.
+//! Proving a fix on a Python service: isolated, against its own tests and its own failure.
 //!
 //! [`PythonVerifier`] exports the base, asks the static gates, then runs in namespaces of their own
 //! ([`isolation`]): the suite on the base (cached) and on the patched tree with coverage, and the
 //! failure itself, by the request that failed or by a small call of the function that raised, on the
 //! base and then several times on the patched tree. Gates come first; what passes is scored.
+//!
+//! A revert of a release is proven in the same way on the tree that the deployer ships: what has to
+//! hold for new code is not asked of it, a clean merge is.
 //!
 //! What it does not promise: the code under test shares an interpreter with the test runner, so that
 //! code written to deceive the runner can; and a patch that passes everything may still be wrong.

@@ -4,6 +4,8 @@ use aegis_core::model::{Case, Cause};
 use aegis_core::trace::{Exception, Frame, Trace, parse};
 use serde::Serialize;
 
+use crate::python::{names_file, resolve};
+
 /// What has to happen for the failure to count as reproduced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Wanted {
@@ -66,7 +68,7 @@ impl Wanted {
             let culprit = e.culprit();
             last_name(&e.kind) == last_name(&self.kind)
                 && culprit
-                    .is_some_and(|f| f.function == self.function && ends_with(&f.path, &self.path))
+                    .is_some_and(|f| f.function == self.function && names_file(&f.path, &self.path))
         })
     }
 }
@@ -82,15 +84,10 @@ fn last_name(kind: &str) -> &str {
     kind.rsplit('.').next().unwrap_or(kind)
 }
 
-/// Whether `path` is `end` or ends with it, by whole components.
-fn ends_with(path: &str, end: &str) -> bool {
-    path.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('/'))
-}
-
-/// The longest path of the repository that a printed path ends with.
+/// The one file of the repository that a printed path means.
 fn in_repository(printed: &str, files: &[String]) -> Option<String> {
-    let printed = printed.trim_start_matches("./");
-    files.iter().filter(|f| ends_with(printed, f)).max_by_key(|f| f.len()).cloned()
+    let found = resolve(printed, files.iter().map(String::as_str))?;
+    (!found.ambiguous).then_some(found.path)
 }
 
 #[cfg(test)]
@@ -98,11 +95,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_printed_path_is_found_by_whole_components() {
-        let files = ["cart.py", "shop/cart.py", "shop/art.py"].map(String::from);
+    fn a_printed_path_that_fits_one_file_is_found() {
+        let files = ["cart.py", "shop/cart.py", "a/art.py", "b/art.py"].map(String::from);
         let of = |p| in_repository(p, &files);
         assert_eq!(of("/srv/releases/1/shop/cart.py").as_deref(), Some("shop/cart.py"));
         assert_eq!(of("/srv/cart.py").as_deref(), Some("cart.py"));
+        assert_eq!(of("art.py"), None);
         assert_eq!(of("/usr/lib/python3/mart.py"), None);
     }
 }

@@ -1,7 +1,7 @@
 use aegis_core::stage::{Deployer as _, Feedback, Rollout};
 use aegis_core::testkit::mint;
 use aegis_core::{EffectKind, Timestamp};
-use aegis_local::git::{GitDeployer, Refusal, Running};
+use aegis_local::git::{Refusal, Running};
 
 use super::workshop::*;
 
@@ -94,12 +94,7 @@ async fn of_two_merges_at_once_one_wins_and_the_other_is_told() {
 async fn live_is_what_is_reported_running_and_never_the_merge_itself() {
     let shop = Workshop::new();
     let runner = std::sync::Arc::new(Runner::default());
-    let deployer = GitDeployer::builder(shop.repository().await, shop.state())
-        .without_checks()
-        .running(runner.clone())
-        .open()
-        .await
-        .unwrap();
+    let deployer = shop.deployer_beside(runner.clone()).await;
     let base = shop.head();
     *runner.running.lock().unwrap() = Some(Running::new(base.clone(), Timestamp::from_ms(1)));
     let commit = ship(&shop, &deployer, "i1", &shop.guard()).await;

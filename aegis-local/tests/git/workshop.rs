@@ -167,6 +167,16 @@ impl Workshop {
             .unwrap()
     }
 
+    /// A deployer without checks that is told what runs.
+    pub(crate) async fn deployer_beside(&self, running: impl RunningRevision) -> GitDeployer {
+        GitDeployer::builder(self.repository().await, self.state())
+            .without_checks()
+            .running(running)
+            .open()
+            .await
+            .unwrap()
+    }
+
     /// The guard that heals [`APP`], on the head of `main`.
     pub(crate) fn guard(&self) -> Fix {
         let search = "    return total / n\n";

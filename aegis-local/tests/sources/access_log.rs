@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aegis_core::Timestamp;
 use aegis_core::model::{Metric, Missing, Query, Readings};
+use aegis_core::port::{Clock, SystemClock};
 use aegis_core::stage::MetricSource;
 use aegis_local::requests::RequestLog;
 use aegis_local::sources::AccessLog;
@@ -131,4 +132,49 @@ async fn a_log_that_is_followed_misses_no_rotation() {
     }
     drop(following);
     assert_eq!(log.failures_near(NOW, MINUTE, 9).await.unwrap().len(), 3);
+}
+
+fn json_line(at: Timestamp, target: &str) -> String {
+    format!("{{\"ts\":{},\"method\":\"GET\",\"path\":\"{target}\",\"status\":500}}\n", at.as_ms())
+}
+
+/// Requests of `route` that count since `from`.
+async fn since(log: &AccessLog, from: Timestamp, route: &str) -> f64 {
+    let now = SystemClock.now();
+    let metric = Metric::RouteRequests(format!("GET {route}"));
+    let query = Query::new("shop".into(), now, now.since(from), vec![metric]);
+    log.sample(&query).await.unwrap().series[0].1.last().map_or(0.0, |point| point.value)
+}
+
+#[tokio::test]
+async fn what_is_logged_while_the_log_is_followed_counts_when_it_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let begun = SystemClock.now();
+    append(&path, &json_line(begun.minus(Duration::from_secs(5)), "/before"));
+    let log = Arc::new(AccessLog::new(&path));
+    let _following = log.follow(Duration::from_millis(5));
+    assert_eq!(since(&log, begun.minus(MINUTE), "/before").await, 1.0);
+
+    // A request of five seconds, logged by when it began, and one of long ago, logged by somebody else.
+    append(&path, &json_line(begun.minus(Duration::from_secs(400)), "/ancient"));
+    append(&path, &json_line(begun.minus(Duration::from_secs(5)), "/slow"));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while since(&log, begun, "/slow").await < 1.0 {
+        assert!(tokio::time::Instant::now() < deadline, "it never counts");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(since(&log, begun, "/ancient").await, 0.0);
+    assert_eq!(since(&log, begun, "/before").await, 0.0, "it was there already");
+    let near = log.failures_near(SystemClock.now(), Duration::from_secs(4), 9).await.unwrap();
+    assert_eq!(near.iter().map(|r| r.target.as_str()).collect::<Vec<_>>(), ["/slow"]);
+}
+
+#[tokio::test]
+async fn one_path_alone_can_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    append(&path, &(line(10, "/health?x", 200) + &line(10, "/health/all", 500)));
+    let log = AccessLog::new(&path).ignoring_path("http://127.0.0.1:80/health?deep=1");
+    assert_eq!(value(&ask(&log, Metric::ErrorRate).await), (1.0, 1));
 }

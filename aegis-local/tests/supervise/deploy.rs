@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use aegis_core::stage::{Deployer as _, Rollout};
 use aegis_core::{EffectKind, ErrorKind};
-use aegis_local::git::{GitDeployer, RunningRevision as _};
+use aegis_local::git::RunningRevision as _;
 use aegis_local::supervise::State;
 
 use super::service::{Stage, running, runs};
@@ -60,12 +60,7 @@ async fn a_moved_branch_is_deployed_and_the_old_process_ended() {
 async fn a_merge_is_live_once_the_service_reports_it() {
     let stage = Stage::new();
     let supervisor = std::sync::Arc::new(stage.supervisor().await);
-    let deployer = GitDeployer::builder(stage.shop.repository().await, stage.shop.state())
-        .without_checks()
-        .running(supervisor.clone())
-        .open()
-        .await
-        .unwrap();
+    let deployer = stage.shop.deployer_beside(supervisor.clone()).await;
     let commit = ship(&stage.shop, &deployer, "i1", &stage.shop.guard()).await;
     let key = key("i1", EffectKind::Merge);
     let (release, at) =
@@ -86,12 +81,7 @@ async fn a_merge_is_live_once_the_service_reports_it() {
 async fn a_release_that_does_not_start_is_refused_and_the_one_before_runs_again() {
     let stage = Stage::new();
     let supervisor = std::sync::Arc::new(stage.supervisor().await);
-    let deployer = GitDeployer::builder(stage.shop.repository().await, stage.shop.state())
-        .without_checks()
-        .running(supervisor.clone())
-        .open()
-        .await
-        .unwrap();
+    let deployer = stage.shop.deployer_beside(supervisor.clone()).await;
     let good = stage.shop.head();
     let fix = stage.shop.replace(
         "service.py",

@@ -8,6 +8,9 @@ use super::super::source::{Place, Site, is_pure};
 use super::super::value::Kind;
 use super::{Scene, length_of};
 
+/// Functions of `statistics` that need something to count.
+const AVERAGES: [&str; 6] = ["mean", "fmean", "median", "mode", "median_low", "median_high"];
+
 pub(super) fn faults<'a>(scene: &Scene<'a>, place: &Place<'a>, all: &mut Vec<Fault<'a>>) {
     let message = scene.message;
     let empties = message.contains("empty") || message.contains("at least");
@@ -77,13 +80,9 @@ fn emptied<'a>(scene: &Scene<'_>, call: &'a ruff_python_ast::ExprCall) -> Option
             _ => None,
         },
         (Expr::Attribute(a), "StatisticsError") => {
-            let known = ["mean", "fmean", "median", "mode", "median_low", "median_high"];
-            known.contains(&a.attr.as_str()).then_some(first?)
+            AVERAGES.contains(&a.attr.as_str()).then_some(first?)
         }
-        (Expr::Name(n), "StatisticsError") => {
-            let known = ["mean", "fmean", "median", "mode", "median_low", "median_high"];
-            known.contains(&n.id.as_str()).then_some(first?)
-        }
+        (Expr::Name(n), "StatisticsError") => AVERAGES.contains(&n.id.as_str()).then_some(first?),
         _ => None,
     }
 }

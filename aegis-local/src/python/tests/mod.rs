@@ -5,6 +5,7 @@ mod corpus;
 mod diagnosis;
 mod generator;
 mod traps;
+mod triggers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
