@@ -85,6 +85,12 @@ impl Incident {
         self.enter(Phase::Diagnosing, at);
     }
 
+    /// Whether a symptom would add nothing: its like is in the case, or the case is full.
+    pub(crate) fn has_seen(&self, symptom: &Symptom) -> bool {
+        let symptoms = &self.case.symptoms;
+        symptoms.len() >= SYMPTOMS || symptoms.iter().any(|s| s.fingerprint == symptom.fingerprint)
+    }
+
     fn on_joined(&mut self, symptom: &Symptom) {
         if self.case.symptoms.len() < SYMPTOMS {
             self.case.symptoms.push(symptom.clone());

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -15,7 +15,8 @@ use crate::port::{Clock, Telemetry, TelemetryEvent};
 /// Runs each stage call on a thread of its own, with a deadline on the planner's clock.
 ///
 /// A call that panics is an error. One that is late is dropped at its next await (reads) or left to
-/// end by itself (writes); where it blocks its thread is given up, counted, and bounded.
+/// end by itself (writes); where it blocks its thread is given up, counted, and bounded. One that
+/// still waits for a thread when its caller is gone never begins: its clearance may be stale.
 #[derive(Debug)]
 pub(super) struct Crew {
     runtime: Handle,
@@ -65,12 +66,16 @@ impl Crew {
         let (cancel, cancelled) = oneshot::channel::<()>();
         // Whoever drops this call drops a read with it, and leaves a write to end by itself.
         let mut cancel = Cancel(Some(cancel).filter(|_| late == Late::Drop));
-        let given_up = Arc::new(AtomicBool::new(false));
-        let (flag, abandoned) = (Arc::clone(&given_up), Arc::clone(&self.abandoned));
+        let stage_of = Arc::new(AtomicU8::new(WAITING));
+        let _gone = Gone(Arc::clone(&stage_of));
+        let (state, abandoned) = (Arc::clone(&stage_of), Arc::clone(&self.abandoned));
         let runtime = self.runtime.clone();
         let mut running = self.runtime.spawn_blocking(move || {
+            if !change(&state, WAITING, RUNNING) {
+                return None;
+            }
             // Also runs when the call panics: the thread is back then, too.
-            let _back = Back { flag, abandoned };
+            let _back = Back { state, abandoned };
             runtime.block_on(async move {
                 tokio::select! {
                     biased;
@@ -92,20 +97,45 @@ impl Crew {
                 Err(Error::new(ErrorKind::Panicked, format!("panicked: {what}")))
             }
             Some(Err(_)) => Err(Error::new(ErrorKind::Cancelled, "the planner is shutting down")),
+            None if change(&stage_of, WAITING, GONE) => {
+                let why = format!("no thread was free within {deadline:?}");
+                Err(Error::new(ErrorKind::Exhausted, why).with_retry(Retry::Backoff))
+            }
             None => {
                 let total = self.abandoned.fetch_add(1, Ordering::SeqCst) + 1;
-                given_up.store(true, Ordering::SeqCst);
-                if running.is_finished() && given_up.swap(false, Ordering::SeqCst) {
+                if change(&stage_of, RUNNING, ABANDONED) {
+                    self.telemetry.record(TelemetryEvent::Abandoned { stage, total });
+                } else {
+                    // It ended at this very moment.
                     self.abandoned.fetch_sub(1, Ordering::SeqCst);
                 }
                 cancel.now();
-                self.telemetry.record(TelemetryEvent::Abandoned { stage, total });
                 Err(Error::timeout(format!("no answer within {deadline:?}")))
             }
         };
         let took = self.clock.now().since(started);
         self.telemetry.record(TelemetryEvent::Stage { stage, took, ok: result.is_ok() });
         result.map_err(|e| if e.stage().is_none() { e.at(stage) } else { e })
+    }
+}
+
+/// Where a call is: it waits for a thread, runs, was given up while it ran, ended, or never begins.
+const WAITING: u8 = 0;
+const RUNNING: u8 = 1;
+const ABANDONED: u8 = 2;
+const ENDED: u8 = 3;
+const GONE: u8 = 4;
+
+fn change(state: &AtomicU8, from: u8, to: u8) -> bool {
+    state.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+}
+
+/// Keeps a call from beginning once its caller is gone.
+struct Gone(Arc<AtomicU8>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        change(&self.0, WAITING, GONE);
     }
 }
 
@@ -129,13 +159,13 @@ impl Drop for Cancel {
 
 /// Gives the thread back to the count when it returns after all.
 struct Back {
-    flag: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
     abandoned: Arc<AtomicUsize>,
 }
 
 impl Drop for Back {
     fn drop(&mut self) {
-        if self.flag.swap(false, Ordering::SeqCst) {
+        if self.state.swap(ENDED, Ordering::SeqCst) == ABANDONED {
             self.abandoned.fetch_sub(1, Ordering::SeqCst);
         }
     }

@@ -15,6 +15,9 @@ use crate::policy::Question;
 use crate::port::{self, Batch, EffectStatus, Lease, SlotChange};
 use crate::stage::Rollout;
 
+/// Bytes of a failure's message that are kept.
+const CAUSE: usize = 2_000;
+
 /// What a driver is told from outside.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -57,6 +60,7 @@ impl Driver {
         let (lost_send, mut lost) = watch::channel(false);
         let renewing = tokio::spawn(renew(Arc::clone(&self.engine), self.lease.clone(), lost_send));
         let engine = Arc::clone(&self.engine);
+        let entry = Entered { engine: Arc::clone(&engine), lease: self.lease.clone(), renewing };
         let mut stopping = engine.stopping.subscribe();
         tokio::select! {
             () = self.drive(&mut stopping) => {}
@@ -64,15 +68,23 @@ impl Driver {
                 tracing::warn!(target: "aegis", incident_id = %id, "the lease went to another");
             }
         }
-        renewing.abort();
-        engine.lock(&engine.drivers).remove(&id);
+        drop(entry);
+        self.answer_the_late();
         if let Err(e) = engine.journal.release(&self.lease).await {
             tracing::debug!(target: "aegis", incident_id = %id, error = %e, "lease not given back");
         }
     }
 
     async fn drive(&mut self, stopping: &mut watch::Receiver<bool>) {
-        let Some(mut incident) = self.load().await else { return };
+        let Some(mut incident) = self.load().await else {
+            // Given back at once it would be claimed at once, for as long as it can't be loaded.
+            let later = self.engine.now().plus(self.engine.config.lease);
+            tokio::select! {
+                () = self.engine.clock.sleep_until(later) => {}
+                () = self.engine.stopped() => {}
+            }
+            return;
+        };
         self.engine.changed(&incident, None);
         notices::on_entering(&self.engine, &incident);
         while !*stopping.borrow_and_update() {
@@ -114,11 +126,28 @@ impl Driver {
             Ok(None) => Err(Error::not_found(format!("no incident {id}"))),
             Err(e) => Err(e),
         };
+        // The stages here know nothing of a service that another planner on this journal looks after.
+        let ours =
+            |incident: Incident| self.engine.service(&incident.case.service).map(|_| incident);
         loaded
+            .and_then(ours)
             .map_err(|e| {
                 tracing::error!(target: "aegis", incident_id = %id, error = %e, "can't be loaded");
             })
             .ok()
+    }
+
+    /// Whoever spoke to an incident as its driver ended is told so.
+    fn answer_the_late(&mut self) {
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Person { reply, .. } = command {
+                let id = &self.lease.incident;
+                let why = format!("incident {id} closed, or went to another, at this moment");
+                // Whoever asked may have gone.
+                let _ = reply.send(Err(Error::conflict(why).at("planner")));
+            }
+        }
     }
 
     /// Waits for a moment, a command, a turn to release, or the end.
@@ -129,6 +158,8 @@ impl Driver {
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<()> {
         let engine = Arc::clone(&self.engine);
+        let idles = matches!(incident.phase, Phase::AwaitingHuman | Phase::Queued);
+        let _idle = idles.then(|| engine.idle());
         let moment = async {
             match until {
                 Some(until) => engine.clock.sleep_until(until).await,
@@ -152,6 +183,8 @@ impl Driver {
 
     async fn obey(&mut self, incident: &mut Incident, command: Command) -> Result<()> {
         match command {
+            // Seen once, it is known: a storm of it must not fill the journal.
+            Command::Joined(symptom) if incident.has_seen(&symptom) => Ok(()),
             Command::Joined(symptom) => self.commit(incident, vec![Record::Joined(symptom)]).await,
             Command::Resolved => self.commit(incident, vec![Record::Resolved]).await,
             Command::Person { by, said, reply } => {
@@ -252,7 +285,7 @@ impl Driver {
                 self.record(incident, "verify", done.map(|r| r.map(proven))).await
             }
             Effect::Decide => {
-                let standing = self.engine.standing(incident).await;
+                let standing = self.engine.standing(incident).await?;
                 let decision = self.engine.policy.decide(&question(incident)?, &standing);
                 self.commit(incident, vec![Record::Decided(Box::new(decision))]).await
             }
@@ -277,18 +310,31 @@ impl Driver {
                 let call = async move { stages.deployer.lookup(&asked).await };
                 let done = self.read(incident, "lookup", config.read_deadline, call).await?;
                 match done {
-                    Some(Ok(rollout)) => {
-                        self.commit_news(incident, Record::Answered { key, rollout }).await
-                    }
-                    other => {
-                        self.record(incident, "lookup", other.map(|r| r.map(|_| Record::Resolved)))
-                            .await
-                    }
+                    None => Ok(()),
+                    Some(Ok(rollout)) => self.found(incident, key, rollout).await,
+                    Some(Err(e)) => self.record(incident, "lookup", Some(Err(e))).await,
                 }
             }
             Effect::Look => self.look(incident).await,
             Effect::Recheck => self.recheck(incident).await,
         }
+    }
+
+    /// Records what a lookup found.
+    async fn found(
+        &mut self,
+        incident: &mut Incident,
+        key: crate::id::EffectKey,
+        rollout: Option<Rollout>,
+    ) -> Result<()> {
+        let moved = matches!(rollout, Some(Rollout::BaseMoved { .. }));
+        if moved && incident.phase == Phase::Submitting && !incident.submitted {
+            // What a lookup finds was submitted, though nobody was told.
+            let there = Some(Rollout::Checking);
+            let there = Record::Answered { key: key.clone(), rollout: there };
+            self.commit(incident, vec![there]).await?;
+        }
+        self.commit_news(incident, Record::Answered { key, rollout }).await
     }
 
     /// Runs a read stage; commands are obeyed meanwhile, and one that moves the incident on drops
@@ -312,6 +358,9 @@ impl Driver {
                     if (incident.phase, incident.since) != started {
                         return Ok(None);
                     }
+                }
+                () = engine.stopped() => {
+                    return Err(Error::new(ErrorKind::Cancelled, "the planner is shutting down"));
                 }
             }
         }
@@ -343,8 +392,12 @@ impl Driver {
             return Err(error);
         }
         let id = &incident.case.incident;
-        tracing::warn!(target: "aegis", incident_id = %id, stage, error = %error, "failed");
-        Ok(Record::Failed(StageFailure::new(stage, &error)))
+        let mut failure = StageFailure::new(stage, &error);
+        // A stage quotes what it stumbled over: a response, a log line, an assertion.
+        failure.message = self.engine.clean(&failure.message, CAUSE);
+        let why = &failure.message;
+        tracing::warn!(target: "aegis", incident_id = %id, stage, error = %why, "failed");
+        Ok(Record::Failed(failure))
     }
 
     /// The case as the stages see it at this moment.
@@ -405,6 +458,21 @@ fn effect(record: &Record) -> Option<port::Effect> {
             Some(port::Effect { key: key.clone(), request: None, status })
         }
         _ => None,
+    }
+}
+
+/// A driver's place among those that are told things; given back however the driver ends.
+struct Entered {
+    engine: Arc<Engine>,
+    lease: Lease,
+    renewing: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // A driver that panicked must not hold its incident for ever.
+        self.renewing.abort();
+        self.engine.left(&self.lease);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase};
 use crate::model::{Baseline, Metric, Release, Samples, Summary, Trigger};
 use crate::policy::{Policy, Standing};
-use crate::port::{Clock, Journal, Notifier, Telemetry, TelemetryEvent};
+use crate::port::{Clock, Fence, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
 use crate::redact::Redactor;
 use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudge, Verifier};
 
@@ -42,6 +42,10 @@ pub(super) struct Known {
     pub(super) phase: Phase,
     pub(super) watching_release: bool,
     pub(super) triggers: Vec<Trigger>,
+    /// Since when it is open, this time.
+    pub(super) open_since: Timestamp,
+    /// What was merged for it.
+    pub(super) merged: Option<Revision>,
 }
 
 /// What is remembered of a service.
@@ -65,7 +69,8 @@ pub(super) struct Engine {
     pub(super) crew: Crew,
     pub(super) owner: String,
     pub(super) sightings: Mutex<Sightings>,
-    pub(super) drivers: Mutex<HashMap<IncidentId, mpsc::Sender<Command>>>,
+    /// Who drives what, by the fence of its lease: an earlier driver may still be ending.
+    drivers: Mutex<HashMap<IncidentId, (Fence, mpsc::Sender<Command>)>>,
     known: Mutex<HashMap<IncidentId, Known>>,
     memory: Mutex<HashMap<ServiceName, Memory>>,
     /// Wakes the dispatcher: an incident is to be driven.
@@ -75,9 +80,12 @@ pub(super) struct Engine {
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) stopping: watch::Sender<bool>,
     busy: AtomicUsize,
+    idle: AtomicUsize,
+    /// Held while the switches are read and written back, so that no switch is lost.
+    pub(super) switching: tokio::sync::Mutex<()>,
 }
 
-/// Marks the planner as busy while it lives.
+/// Counts something while it lives.
 pub(super) struct Busy<'a>(&'a AtomicUsize);
 
 impl Drop for Busy<'_> {
@@ -125,6 +133,8 @@ impl Engine {
             changes: broadcast::channel(1_024).0,
             stopping: watch::Sender::new(false),
             busy: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            switching: tokio::sync::Mutex::default(),
         }
     }
 
@@ -135,6 +145,46 @@ impl Engine {
     pub(super) fn busy(&self) -> Busy<'_> {
         self.busy.fetch_add(1, Ordering::SeqCst);
         Busy(&self.busy)
+    }
+
+    /// Returns once the planner stops.
+    pub(super) async fn stopped(&self) {
+        // The sender lives as long as `self`, so the wait can't fail.
+        let _ = self.stopping.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// Counts a driver that only waits for a person or for its turn.
+    pub(super) fn idle(&self) -> Busy<'_> {
+        self.idle.fetch_add(1, Ordering::SeqCst);
+        Busy(&self.idle)
+    }
+
+    pub(super) fn idling(&self) -> usize {
+        self.idle.load(Ordering::SeqCst)
+    }
+
+    /// Remembers who drives an incident.
+    pub(super) fn entered(&self, lease: &Lease, commands: mpsc::Sender<Command>) {
+        self.lock(&self.drivers).insert(lease.incident.clone(), (lease.fence, commands));
+    }
+
+    pub(super) fn driver_of(&self, id: &IncidentId) -> Option<mpsc::Sender<Command>> {
+        self.lock(&self.drivers).get(id).map(|(_, commands)| commands.clone())
+    }
+
+    /// Forgets a driver and what it knew, unless a successor has taken over: what another process
+    /// drives is the journal's to know.
+    pub(super) fn left(&self, lease: &Lease) {
+        let mut drivers = self.lock(&self.drivers);
+        if drivers.get(&lease.incident).is_some_and(|(fence, _)| *fence == lease.fence) {
+            drivers.remove(&lease.incident);
+            self.lock(&self.known).remove(&lease.incident);
+        }
+    }
+
+    /// Text of a stage's, fit to be kept and shown: redacted, and at most `max` bytes.
+    pub(super) fn clean(&self, text: &str, max: usize) -> String {
+        self.redactor.redact_str(text).truncated(max).as_str().to_owned()
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -168,8 +218,15 @@ impl Engine {
                 watching_release: incident.watched_release().is_some()
                     && incident.phase == Phase::Watching,
                 triggers: diagnosis.map(|d| d.triggers.clone()).unwrap_or_default(),
+                open_since: match incident.reopened {
+                    0 => incident.case.opened_at,
+                    _ => incident.since,
+                },
+                merged: incident.merged.clone(),
             };
-            self.lock(&self.known).insert(id.clone(), known);
+            let mut all = self.lock(&self.known);
+            let open_since = all.get(id).map_or(known.open_since, |before| before.open_since);
+            all.insert(id.clone(), Known { open_since, ..known });
         }
         if before == Some(incident.phase) {
             return;
@@ -235,21 +292,19 @@ impl Engine {
         Baseline::new(self.now(), service.metrics.iter().filter_map(summary).collect())
     }
 
-    /// How things stand for a fix and a fingerprint; what can't be read counts against it.
-    pub(super) async fn standing(&self, incident: &Incident) -> Standing {
+    /// How things stand for a fix and a fingerprint. Switches that can't be read count as thrown; a
+    /// ledger that can't be read decides nothing, and is read again.
+    pub(super) async fn standing(&self, incident: &Incident) -> Result<Standing> {
         let case = &incident.case;
         let control = self.journal.control().await.ok();
         let digest = incident.fix().map(|f| f.digest());
         let reverted = match digest {
-            Some(digest) => {
-                let used = self.journal.used(&reverted_counter(&case.service, &digest)).await;
-                used.map_or(true, |n| n > 0)
-            }
+            Some(digest) => self.journal.used(&reverted_counter(&case.service, &digest)).await? > 0,
             None => false,
         };
         let counter = futile_counter(&case.service, &case.fingerprint);
-        let futile = self.journal.used(&counter).await.unwrap_or(u64::MAX);
-        Standing::new(self.now(), control).with_ledger(reverted, futile)
+        let futile = self.journal.used(&counter).await?;
+        Ok(Standing::new(self.now(), control).with_ledger(reverted, futile))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::id::{Digest, IncidentId, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase, Said};
 use crate::model::Event;
 use crate::policy::{Control, Freeze};
-use crate::port::{EventSource, Filter, Intake, Receipt, Summary};
+use crate::port::{EventSource, Filter, Intake, Receipt, Summary, TelemetryEvent};
 
 /// An incident entered a phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,6 @@ impl Handle {
         self.say(id, Said::Cancel, by).await
     }
 
-    /// The same trouble is over, or went away by itself; see [`Event::Resolved`].
     async fn say(&self, id: &IncidentId, said: Said, by: &str) -> Result<Phase> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Person { by: by.to_owned(), said, reply };
@@ -95,28 +94,31 @@ impl Handle {
         answer.await.map_err(|_| stopped())?
     }
 
+    /// Changes what a person can switch. Only one change at a time, or one would undo another.
+    async fn switch(&self, change: impl FnOnce(Control) -> Control) -> Result<()> {
+        let journal = &self.engine.journal;
+        let _alone = self.engine.switching.lock().await;
+        journal.set_control(change(journal.control().await?)).await
+    }
+
     /// Throws the kill switch: nothing is written to the outside world, by any replica.
     pub async fn pause(&self, why: &str) -> Result<()> {
-        let control = self.engine.journal.control().await?;
-        self.engine.journal.set_control(control.with_killed(why)).await
+        self.switch(|control| control.with_killed(why)).await
     }
 
     /// Lifts the kill switch.
     pub async fn unpause(&self) -> Result<()> {
-        let mut control = self.engine.journal.control().await?;
-        control.killed = None;
-        self.engine.journal.set_control(control).await
+        self.switch(|control| Control { killed: None, ..control }).await
     }
 
     /// Adds a freeze of merges.
     pub async fn freeze(&self, freeze: Freeze) -> Result<()> {
-        let control = self.engine.journal.control().await?;
-        self.engine.journal.set_control(control.with_freeze(freeze)).await
+        self.switch(|control| control.with_freeze(freeze)).await
     }
 
     /// Replaces everything that a person can switch.
     pub async fn set_control(&self, control: Control) -> Result<()> {
-        self.engine.journal.set_control(control).await
+        self.switch(|_| control).await
     }
 
     /// How many things the planner is doing at this moment; 0 means that it only waits.
@@ -177,13 +179,26 @@ fn stopped() -> Error {
 impl Engine {
     /// Hands a command to whoever drives the incident.
     pub(super) async fn send(&self, id: &IncidentId, command: Command) -> Result<()> {
-        let driver = self.lock(&self.drivers).get(id).cloned();
-        let Some(driver) = driver else {
-            let why = format!("incident {id} is not driven here; it is closed, or another's");
-            return Err(Error::not_found(why).at("planner"));
-        };
-        driver.send(command).await.map_err(|_| stopped())
+        let driver = self.driver_of(id).ok_or_else(|| not_driven(id))?;
+        driver.send(command).await.map_err(|_| not_driven(id))
     }
+
+    /// Hands a command over if there is room: a source must not wait for a driver that is busy.
+    pub(super) fn try_send(&self, id: &IncidentId, command: Command) -> Result<()> {
+        let driver = self.driver_of(id).ok_or_else(|| not_driven(id))?;
+        driver.try_send(command).map_err(|e| match e {
+            mpsc::error::TrySendError::Closed(_) => not_driven(id),
+            mpsc::error::TrySendError::Full(_) => {
+                self.telemetry.record(TelemetryEvent::Dropped { queue: "commands" });
+                Error::new(ErrorKind::Exhausted, format!("incident {id} is busy")).at("planner")
+            }
+        })
+    }
+}
+
+fn not_driven(id: &IncidentId) -> Error {
+    let why = format!("incident {id} is not driven here; it is closed, or another's");
+    Error::not_found(why).at("planner")
 }
 
 /// Claims open incidents and drives each in a task of its own.
@@ -194,22 +209,35 @@ async fn dispatch(engine: Arc<Engine>) {
         if *stopping.borrow_and_update() {
             break;
         }
-        while tasks.try_join_next().is_some() {}
+        while let Some(ended) = tasks.try_join_next() {
+            report(&ended);
+        }
         claim(&engine, &mut tasks).await;
         let again = engine.now().plus(engine.config.lease / 3);
         tokio::select! {
             () = engine.work.notified() => {}
             () = engine.clock.sleep_until(again) => {}
-            Some(_) = tasks.join_next() => {}
+            Some(ended) = tasks.join_next() => report(&ended),
             _ = stopping.changed() => {}
         }
     }
     while tasks.join_next().await.is_some() {}
 }
 
+/// Whoever a driver's end surprises reads why; its lease runs out, and it is claimed again.
+fn report(ended: &std::result::Result<(), tokio::task::JoinError>) {
+    if let Err(e) = ended
+        && e.is_panic()
+    {
+        tracing::error!(target: "aegis", error = %e, "a driver panicked");
+    }
+}
+
 async fn claim(engine: &Arc<Engine>, tasks: &mut tokio::task::JoinSet<()>) {
     let _busy = engine.busy();
-    let free = engine.config.drivers.saturating_sub(tasks.len());
+    // Those that only wait for a person or for their turn keep nobody else from being driven.
+    let working = tasks.len().saturating_sub(engine.idling());
+    let free = engine.config.drivers.saturating_sub(working);
     if free == 0 {
         return;
     }
@@ -217,10 +245,8 @@ async fn claim(engine: &Arc<Engine>, tasks: &mut tokio::task::JoinSet<()>) {
         Ok(leases) => {
             for lease in leases {
                 let (send, receive) = mpsc::channel(64);
-                let id = lease.incident.clone();
-                engine.lock(&engine.drivers).insert(id.clone(), send);
-                let busy_until_first_wait = Driver::new(Arc::clone(engine), lease, receive);
-                tasks.spawn(async move { busy_until_first_wait.run().await });
+                engine.entered(&lease, send);
+                tasks.spawn(Driver::new(Arc::clone(engine), lease, receive).run());
             }
         }
         Err(e) => tracing::warn!(target: "aegis", error = %e, "can't claim incidents"),

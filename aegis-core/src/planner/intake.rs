@@ -18,6 +18,8 @@ use crate::trace;
 const DETAIL: usize = 16 * 1024;
 /// Bytes of a title.
 const TITLE: usize = 200;
+/// Bytes of the name of a source.
+const SOURCE: usize = 100;
 /// Earlier incidents that a case names.
 const SIMILAR: usize = 5;
 
@@ -49,7 +51,7 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
             if let Some((id, _)) = watch
                 && !seen_before(engine, &service, print).await?
             {
-                return join(engine, id, symptom).await;
+                return Ok(join(engine, id, symptom));
             }
             open(engine, service, IncidentKind::Crash, symptom).await
         }
@@ -61,14 +63,14 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
                 return Ok(Receipt::Noted("an error line without a stack trace"));
             }
             if let Some((id, _)) = concerned(&known) {
-                return join(engine, id, symptom).await;
+                return Ok(join(engine, id, symptom));
             }
             open(engine, service, IncidentKind::Crash, symptom).await
         }
         SignalKind::Anomaly(_) | SignalKind::Unhealthy => {
             // One trouble, one incident: what an open one already explains does not open another.
             if let Some((id, _)) = concerned(&known) {
-                return join(engine, id, symptom).await;
+                return Ok(join(engine, id, symptom));
             }
             open(engine, service, IncidentKind::Resource, symptom).await
         }
@@ -91,11 +93,11 @@ fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
     known.iter().find(|(_, k)| releasing(k)).or_else(|| known.first())
 }
 
-async fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Result<Receipt> {
+fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Receipt {
     // A driver that just ended means that the incident is closed: noted, and seen again if it lasts.
-    match engine.send(id, Command::Joined(Box::new(symptom))).await {
-        Ok(()) => Ok(Receipt::Joined(id.clone())),
-        Err(_) => Ok(Receipt::Noted("its incident is about to close")),
+    match engine.try_send(id, Command::Joined(Box::new(symptom))) {
+        Ok(()) => Receipt::Joined(id.clone()),
+        Err(_) => Receipt::Noted("its incident is busy, or about to close"),
     }
 }
 
@@ -172,13 +174,18 @@ async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {
     let config = engine.service(&release.service)?;
     // Measured before the release is remembered: what was normal until it.
     let baseline = engine.baseline(config);
-    if !engine.remember_release(&release) {
+    if engine.deployed(&release.service).as_ref() == Some(&release.revision) {
         return Ok(Receipt::Noted("this revision is known to run"));
     }
-    if let Author::Aegis(_) = release.author {
+    let merged_here = |(_, k): &(IncidentId, Known)| k.merged.as_ref() == Some(&release.revision);
+    let own = matches!(release.author, Author::Aegis(_))
+        || engine.known_of(&release.service).iter().any(merged_here);
+    if own {
+        engine.remember_release(&release);
         return Ok(Receipt::Noted("a release of Aegis' own is watched by its incident"));
     }
     if release.previous.is_none() {
+        engine.remember_release(&release);
         return Ok(Receipt::Noted("the first release has nothing to be compared with"));
     }
     let now = engine.now();
@@ -191,10 +198,14 @@ async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {
     let (service, kind) = (release.service.clone(), IncidentKind::Release);
     let mut opened = OpenedRecord::new(id.clone(), service.clone(), kind, symptom, config.settings);
     opened.releases = engine.releases(&service);
+    opened.releases.insert(0, release.clone());
     opened.baseline = Some(baseline);
     let opened = Record::Opened(Box::new(opened));
-    commit(engine, NewIncident { id, service, fingerprint, kind, at: now, opened, reopen: None })
-        .await
+    let new = NewIncident { id, service, fingerprint, kind, at: now, opened, reopen: None };
+    let receipt = commit(engine, new).await?;
+    // Only now: a release that could not be committed is told again, and must not be known by then.
+    engine.remember_release(&release);
+    Ok(receipt)
 }
 
 /// Redacts, parses and fingerprints a signal.
@@ -229,5 +240,5 @@ fn symptom(engine: &Engine, signal: &Signal) -> Symptom {
     Symptom::new(signal.at, fingerprint, kind, title.truncated(TITLE))
         .with_detail(detail)
         .with_revision(signal.revision.clone())
-        .with_source(signal.source.clone())
+        .with_source(engine.clean(&signal.source, SOURCE))
 }

@@ -58,7 +58,7 @@ impl Driver {
         let service = self.engine.service(&case.service)?.clone();
         let mut evidence = begin(incident, &watch);
         let (from, now) = (evidence.now, self.engine.now());
-        let routes = Routes::of(&case, self.engine.known_of(&case.service));
+        let routes = Routes::of(&case, self.engine.known_of(&case.service), watch.live_at);
         let mut metrics = service.metrics.clone();
         metrics.extend(routes.metrics());
         let window = now.since(from).max(SHORTEST);
@@ -81,7 +81,7 @@ impl Driver {
         let call = async move { judge.judge(&case, &asked).await };
         let done = self.read(incident, "judge", deadline, call).await?;
         if let Some(Ok(Verdict::Rollback(_))) = &done {
-            self.enter_in_ledger(incident, &evidence).await?;
+            self.enter_in_ledger(incident, evidence.exercise.recurrences > 0).await?;
         }
         let looked = |verdict| Record::Looked { evidence: Box::new(evidence), verdict };
         self.record(incident, "judge", done.map(|r| r.map(looked))).await
@@ -110,13 +110,13 @@ impl Driver {
     }
 
     /// What is taken back is never shipped again; what changed nothing counts as futile.
-    async fn enter_in_ledger(&self, incident: &Incident, evidence: &Evidence) -> Result<()> {
+    pub(super) async fn enter_in_ledger(&self, incident: &Incident, futile: bool) -> Result<()> {
         let (Some(fix), Some(_)) = (incident.fix(), &incident.merged) else { return Ok(()) };
         let case = &incident.case;
         let key = format!("{}/{}", case.incident, incident.submission);
         let reverted = reverted_counter(&case.service, &fix.digest());
         self.engine.journal.reserve(&reverted, &key, 1, u64::MAX).await?;
-        if evidence.exercise.recurrences > 0 {
+        if futile {
             let futile = futile_counter(&case.service, &case.fingerprint);
             self.engine.journal.reserve(&futile, &key, 1, u64::MAX).await?;
         }
@@ -163,12 +163,17 @@ struct Routes {
 }
 
 impl Routes {
-    fn of(case: &Case, known: Vec<(crate::id::IncidentId, super::engine::Known)>) -> Self {
+    fn of(
+        case: &Case,
+        known: Vec<(crate::id::IncidentId, super::engine::Known)>,
+        live_at: Timestamp,
+    ) -> Self {
         let triggers = case.diagnosis.iter().flat_map(|d| &d.triggers);
         let own: BTreeSet<String> = triggers.map(|t| t.route.clone()).collect();
         let others = known
             .into_iter()
-            .filter(|(id, _)| *id != case.incident)
+            // What broke since this release went live may be its doing, and counts against it.
+            .filter(|(id, known)| *id != case.incident && known.open_since < live_at)
             .flat_map(|(_, known)| known.triggers)
             .map(|t| t.route)
             .filter(|route| !own.contains(route))

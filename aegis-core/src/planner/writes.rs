@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::crew::Late;
 use super::driver::{Driver, current, question};
 use super::report;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, EffectKey, Timestamp};
 use crate::machine::{AfterWithdraw, Incident, Record, StageFailure, Why};
 use crate::policy::{Autonomy, Clearance, Permit, Policy, Refusal, Ruling};
@@ -37,7 +37,9 @@ impl Driver {
         if !self.afford(incident, key).await? {
             return Ok(());
         }
-        let head = incident.head.clone().unwrap_or_else(|| clearance.base().clone());
+        let head = incident.head.clone();
+        let head =
+            head.ok_or_else(|| Error::internal("a merge needs the head that was verified"))?;
         let request = Digest::of([head.as_str()]);
         let order = MergeOrder::new(clearance, key.clone(), head)?;
         let deployer = self.engine.stages.deployer.clone();
@@ -50,6 +52,10 @@ impl Driver {
         incident: &mut Incident,
         key: &EffectKey,
     ) -> Result<()> {
+        let standing = self.engine.standing(incident).await?;
+        if let Err(refusal) = self.engine.policy.may_write(&standing) {
+            return self.refused(incident, refusal).await;
+        }
         let why = match &incident.after_withdraw {
             Some(AfterWithdraw::Rebase(_)) => String::from("the release branch has moved on"),
             Some(AfterWithdraw::Park(why)) => why.to_string(),
@@ -67,7 +73,7 @@ impl Driver {
 
     pub(super) async fn revert(&mut self, incident: &mut Incident, key: &EffectKey) -> Result<()> {
         let Some(commit) = incident.condemnable().cloned() else {
-            let nothing = crate::error::Error::internal("nothing of this incident is live");
+            let nothing = Error::internal("nothing of this incident is live");
             return self
                 .commit(incident, vec![Record::Failed(StageFailure::new("revert", &nothing))])
                 .await;
@@ -75,12 +81,22 @@ impl Driver {
         let policy = &self.engine.policy;
         let digest = Policy::revert_digest(&commit);
         let ceiling = policy.config().autonomy.of_service(incident.case.service.as_str());
-        if ceiling < Autonomy::Auto && incident.approved.as_ref() != Some(&digest) {
-            let reasons = incident.condemned.clone();
+        // A revision that was only seen running may be a later one of somebody else's.
+        let named = incident.merged.is_none() || incident.merge_named;
+        let allowed = match ceiling {
+            Autonomy::Observe => false,
+            Autonomy::Auto if named => true,
+            _ => incident.approved.as_ref() == Some(&digest),
+        };
+        if !allowed {
+            let mut reasons = incident.condemned.clone();
+            if !named {
+                reasons.push(format!("nobody named the merge; make sure that it is {commit}"));
+            }
             let why = Why::WouldRevert { revert: digest, reasons };
             return self.commit(incident, vec![Record::Parked(why)]).await;
         }
-        let standing = self.engine.standing(incident).await;
+        let standing = self.engine.standing(incident).await?;
         let approved = incident.approved.as_ref();
         let clearance = match policy.clear_revert(&incident.case, &commit, approved, &standing) {
             Ok(clearance) => clearance,
@@ -89,6 +105,7 @@ impl Driver {
         if !self.afford(incident, key).await? {
             return Ok(());
         }
+        self.enter_in_ledger(incident, false).await?;
         let request = Digest::of([commit.as_str()]);
         let order = RevertOrder::new(clearance, key.clone(), commit, incident.condemned.clone())?;
         let deployer = self.engine.stages.deployer.clone();
@@ -102,7 +119,7 @@ impl Driver {
         incident: &mut Incident,
         permit: Permit,
     ) -> Result<Option<Clearance>> {
-        let standing = self.engine.standing(incident).await;
+        let standing = self.engine.standing(incident).await?;
         match self.engine.policy.clear(permit, &question(incident)?, &standing) {
             Ok(clearance) => Ok(Some(clearance)),
             Err(refusal) => self.refused(incident, refusal).await.map(|()| None),
@@ -163,6 +180,12 @@ impl Driver {
     ) -> Result<()> {
         self.commit(incident, vec![Record::Intended { key: key.clone(), request }]).await?;
         self.engine.journal.renew(&self.lease).await?;
+        let standing = self.engine.standing(incident).await?;
+        if self.engine.policy.may_write(&standing).is_err() {
+            // The kill switch was thrown since the clearance. Nothing was written, which a lookup will
+            // find, and then the gate is asked again.
+            return Ok(());
+        }
         let deadline = self.engine.config.write_deadline;
         let record = match self.engine.crew.call(stage, deadline, Late::Leave, call).await {
             Ok(rollout) => Record::Answered { key: key.clone(), rollout: Some(rollout) },

@@ -1,5 +1,6 @@
 //! The policy gate: the one place that decides, and the only one that mints a clearance.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -261,7 +262,8 @@ impl Policy {
     /// Mints the clearance to take back `commit`, which a watch of this case condemned.
     ///
     /// Taking back is allowed during a freeze and stopped by the kill switch. Where autonomy is less
-    /// than Auto it needs a person's approval of [`Policy::revert_digest`].
+    /// than Auto it needs a person's approval of [`Policy::revert_digest`]; under Observe no approval
+    /// helps.
     pub fn clear_revert(
         &self,
         case: &Case,
@@ -272,6 +274,10 @@ impl Policy {
         self.open(Permit::Revert, standing)?;
         let ceiling = self.config.autonomy.of_service(case.service.as_str());
         let digest = Self::revert_digest(commit);
+        if ceiling == Autonomy::Observe {
+            let why = String::from("autonomy is Observe: nothing is changed, whoever approves");
+            return Err(Refusal::Held { why, until: None });
+        }
         if ceiling < Autonomy::Auto && approved != Some(&digest) {
             let why = format!("a person must approve the revert {}", digest.short());
             return Err(Refusal::Held { why, until: None });
@@ -285,18 +291,26 @@ impl Policy {
         Digest::of(["revert", commit.as_str()])
     }
 
+    /// Whether anything may be written at all: the kill switch, which stops withdrawals too. Checked
+    /// once more right before each write.
+    pub fn may_write(&self, standing: &Standing) -> Result<(), Refusal> {
+        let held = |why| Err(Refusal::Held { why, until: None });
+        match &standing.control {
+            None => held("the kill switch can't be read, so it counts as thrown".into()),
+            Some(Control { killed: Some(why), .. }) => {
+                held(format!("the kill switch is thrown: {why}"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Kill switch and freezes.
     fn open(&self, permit: Permit, standing: &Standing) -> Result<(), Refusal> {
         let held = |why: String, until| Err(Refusal::Held { why, until });
-        let Some(control) = &standing.control else {
-            return held("the kill switch can't be read, so it counts as thrown".into(), None);
-        };
-        if let Some(why) = &control.killed {
-            return held(format!("the kill switch is thrown: {why}"), None);
-        }
-        if permit != Permit::Merge {
+        self.may_write(standing)?;
+        let Some(control) = standing.control.as_ref().filter(|_| permit == Permit::Merge) else {
             return Ok(());
-        }
+        };
         match control.frozen(&self.config.weekly_freezes, standing.now) {
             Some((why, until)) => held(format!("merges are frozen: {why}"), Some(until)),
             None => Ok(()),
@@ -319,7 +333,7 @@ impl Policy {
                 gates.push(deny("isolation", "nothing held the code under test"));
             }
         }
-        gates.extend(self.guardrails.iter().map(|g| g.check(q.case, q.fix)));
+        gates.extend(self.guardrails.iter().map(|g| ask(g.as_ref(), q)));
         if standing.reverted {
             gates.push(deny("ledger", "this fix was shipped before and taken back"));
         }
@@ -329,6 +343,13 @@ impl Policy {
         }
         gates
     }
+}
+
+/// A guardrail is the host's code: one that panics lets nothing pass without a person.
+fn ask(guardrail: &dyn Guardrail, q: &Question<'_>) -> GateReport {
+    let check = AssertUnwindSafe(|| guardrail.check(q.case, q.fix));
+    catch_unwind(check)
+        .unwrap_or_else(|_| GateReport::new("guardrail", GateAnswer::Hold, "a guardrail panicked"))
 }
 
 fn deny(gate: &str, why: &str) -> GateReport {

@@ -75,14 +75,16 @@ super::forward!(Deployer {
 pub enum Rollout {
     /// Submitted; its checks are running.
     Checking,
-    /// Its checks passed; `head` may be merged.
+    /// Its checks passed; `head` may be merged. Where the branch no longer holds what was submitted,
+    /// the answer is `Conflict` instead.
     Ready {
-        /// The commit that the checks passed on.
+        /// The commit that was submitted, and that the checks passed on.
         head: Revision,
     },
     /// A person has to merge it.
     AwaitingPerson,
-    /// On the release branch as `commit`, not yet running.
+    /// On the release branch as `commit`, not yet running. Told at least once where that is possible:
+    /// only a commit that was named is taken back without asking.
     Merged {
         /// The merge commit.
         commit: Revision,
@@ -136,7 +138,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// An order for `fix`; refused where `clearance` is for something else.
+    /// An order for `fix`; refused where `clearance` is for another fix, or for another base.
     pub fn new(
         clearance: Clearance,
         key: EffectKey,
@@ -145,6 +147,10 @@ impl Order {
     ) -> Result<Self> {
         let permitted = matches!(clearance.permit(), Permit::Propose | Permit::Submit);
         if !permitted || key.kind != EffectKind::Submit || *clearance.fix() != fix.digest() {
+            return Err(mismatch(&key));
+        }
+        // The digest does not name the base.
+        if fix.patch().is_some_and(|patch| patch.base != *clearance.base()) {
             return Err(mismatch(&key));
         }
         covers(&clearance, &key)?;
@@ -221,7 +227,7 @@ pub struct RevertOrder {
 }
 
 impl RevertOrder {
-    /// An order to revert `commit`; refused where `clearance` does not permit it.
+    /// An order to revert `commit`; refused where `clearance` is not for exactly that commit.
     pub fn new(
         clearance: Clearance,
         key: EffectKey,
@@ -229,6 +235,9 @@ impl RevertOrder {
         reasons: Vec<String>,
     ) -> Result<Self> {
         if clearance.permit() != Permit::Revert || key.kind != EffectKind::Revert {
+            return Err(mismatch(&key));
+        }
+        if *clearance.base() != commit {
             return Err(mismatch(&key));
         }
         covers(&clearance, &key)?;
