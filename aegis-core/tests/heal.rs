@@ -3,10 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use aegis_core::machine::{Phase, Why};
-use aegis_core::model::{AttemptEnd, Author, Event, Release};
+use aegis_core::model::{AttemptEnd, Author, Case, Diagnosis, Event, Release};
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{Clock, Intake, Receipt};
-use aegis_core::testkit::stages::{Offers, Passes};
+use aegis_core::stage::Diagnoser;
+use aegis_core::testkit::stages::{KnowsTheLine, Offers, Passes};
+use aegis_core::testkit::{Chaos, Mischief};
 
 use crate::bed::{Bed, TRACE};
 
@@ -172,4 +174,63 @@ async fn a_person_s_release_is_watched_and_kept_or_taken_back() {
         let reverts = bed.world.with(|r| r.reverts.clone());
         assert_eq!(reverts.contains(&revision), cursed, "{:?}", incident.condemned);
     }
+}
+
+/// Finds the line, and no request that leads to it.
+#[derive(Debug)]
+struct KnowsNoRequest(KnowsTheLine);
+
+#[async_trait::async_trait]
+impl Diagnoser for KnowsNoRequest {
+    async fn diagnose(&self, case: &Case) -> aegis_core::Result<Diagnosis> {
+        Ok(self.0.diagnose(case).await?.with_triggers(Vec::new()))
+    }
+}
+
+#[tokio::test]
+async fn without_counted_requests_an_error_that_was_due_and_did_not_come_is_gone() {
+    let bed = Bed::new();
+    let stage = KnowsNoRequest(KnowsTheLine(bed.world.clone()));
+    // Time passes until it is proven, and the error goes on meanwhile.
+    let slow = Chaos::new(Passes(95), Mischief::Fail, 4);
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(stage).verifier(slow);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    bed.until(&handle, &id, Phase::Healed).await;
+}
+
+#[tokio::test]
+async fn an_error_too_rare_to_be_due_is_left_to_a_person_and_blocks_nobody() {
+    let bed = Bed::new();
+    let stage = KnowsNoRequest(KnowsTheLine(bed.world.clone()));
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(stage);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    let waits = async || handle.incident(&id).await.unwrap().phase == Phase::AwaitingHuman;
+    let hour = std::time::Duration::from_secs(3_600);
+    assert!(aegis_core::testkit::settle(&bed.clock, &handle, hour, waits).await);
+    let incident = handle.incident(&id).await.unwrap();
+    assert!(matches!(incident.why, Some(Why::Undecided(_))), "{:?}", incident.why);
+    assert!(!incident.slot);
+}
+
+#[tokio::test]
+async fn an_error_that_is_delivered_again_after_its_end_reopens_nothing() {
+    let bed = Bed::new();
+    let handle = bed.auto();
+    let old = bed.signal(TRACE);
+    let id = bed.crash(&handle).await;
+    bed.until(&handle, &id, Phase::Healed).await;
+    bed.clock.advance(std::time::Duration::from_secs(60));
+    // Delivered again with the time it was made.
+    let receipt = handle.report(old.clone()).await.unwrap();
+    assert!(matches!(receipt, Receipt::Noted(_)), "{receipt:?}");
+    // Without a time of its own, but from the code that was mended.
+    let Event::Signal(mut undated) = old else { unreachable!() };
+    undated.at = bed.clock.now();
+    let receipt = handle.report(Event::Signal(undated)).await.unwrap();
+    assert!(matches!(receipt, Receipt::Noted(_)), "{receipt:?}");
+    // From what runs: it came back.
+    let receipt = handle.report(bed.signal(TRACE)).await.unwrap();
+    assert_eq!(receipt, Receipt::Reopened(id));
 }

@@ -275,8 +275,9 @@ impl Incident {
     pub(super) fn park(&mut self, why: Why, at: Timestamp) {
         self.enter(Phase::AwaitingHuman, at);
         self.why = Some(why);
-        // Others may release while a person thinks, unless something of ours is live and unjudged.
-        if self.merged.is_none() {
+        // Others may release while a person thinks, unless something of ours is live that nobody has
+        // watched, or that has to be taken back.
+        if self.merged.is_none() || matches!(self.why, Some(Why::Undecided(_))) {
             self.slot = false;
         }
     }

@@ -6,11 +6,11 @@ use super::driver::Command;
 use super::engine::{Engine, Known};
 use crate::error::Result;
 use crate::id::{Fingerprint, IncidentId, ServiceName};
-use crate::machine::{Opened as OpenedRecord, Phase, Record};
+use crate::machine::{Incident, Opened as OpenedRecord, Phase, Record};
 use crate::model::{
     Author, Event, IncidentKind, Metric, Observation, Release, Signal, SignalKind, Similar, Symptom,
 };
-use crate::port::{Filter, NewIncident, Opened, Receipt};
+use crate::port::{Filter, NewIncident, Opened, Receipt, Summary};
 use crate::redact::Untrusted;
 use crate::trace;
 
@@ -122,6 +122,11 @@ async fn open(
     {
         return Ok(Receipt::Noted("a person left this error not long ago"));
     }
+    if let Some(last) = past.first()
+        && stale(engine, last, &symptom).await?
+    {
+        return Ok(Receipt::Noted("this error is older than what ended its incident"));
+    }
     let settings = engine.service(&service)?.settings;
     let id = IncidentId::draw(now);
     let fingerprint = symptom.fingerprint.clone();
@@ -145,6 +150,23 @@ async fn open(
         reopen: Some((within, Record::Reopened(Box::new(symptom)))),
     };
     commit(engine, new).await
+}
+
+/// Whether an error was made before its last incident ended: a source that starts again after a crash
+/// may deliver what it delivered before.
+async fn stale(engine: &Engine, last: &Summary, symptom: &Symptom) -> Result<bool> {
+    if symptom.at < last.updated_at {
+        return Ok(true);
+    }
+    let Some(revision) = &symptom.revision else { return Ok(false) };
+    if last.phase != Phase::Healed {
+        return Ok(false);
+    }
+    let Some(stored) = engine.journal.load(&last.id).await? else { return Ok(false) };
+    let incident = Incident::replay(&stored.entries)?;
+    // The code that was mended is not the code that runs.
+    let healed_by = incident.watch.as_ref().map(|watch| &watch.revision);
+    Ok(incident.case.deployed.as_ref() == Some(revision) && healed_by != Some(revision))
 }
 
 async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {

@@ -37,6 +37,10 @@ impl Driver {
                 baseline = self.engine.baseline(&service);
             }
         }
+        let case = &incident.case;
+        let sightings = || self.engine.lock(&self.engine.sightings);
+        let now = self.engine.now();
+        baseline.recurrence = sightings().rate(&case.service, &case.fingerprint, now);
         self.commit(incident, vec![Record::Baselined(Box::new(baseline))]).await
     }
 
@@ -71,7 +75,10 @@ impl Driver {
                 Samples::default()
             }
         };
-        add(&mut evidence, &service, &routes, &samples);
+        let counted = add(&mut evidence, &service, &routes, &samples);
+        if !counted {
+            due(&mut evidence, now);
+        }
         self.add_sightings(&mut evidence, &case, &watch, from, now);
         evidence.now = now;
         evidence.ends_at = watch.ends_at;
@@ -201,8 +208,26 @@ impl Routes {
     }
 }
 
-/// Adds one look's samples to the evidence.
-fn add(evidence: &mut Evidence, service: &ServiceConfig, routes: &Routes, samples: &Samples) {
+/// Where no source counts the requests of the path that failed: how often the error would have come
+/// back by now, at the rate it had. It takes for granted that visitors still come.
+fn due(evidence: &mut Evidence, now: Timestamp) {
+    if let Some(rate) = evidence.baseline.recurrence {
+        let seconds = now.since(evidence.live_at).as_secs_f64();
+        // A count of events, far below 2^53 and never negative.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let due = (rate * seconds).floor().max(0.0) as u64;
+        evidence.exercise.requests = Some(due);
+    }
+}
+
+/// Adds one look's samples to the evidence; whether anybody counts the requests of the path that
+/// failed.
+fn add(
+    evidence: &mut Evidence,
+    service: &ServiceConfig,
+    routes: &Routes,
+    samples: &Samples,
+) -> bool {
     let requests = Routes::sum(samples, routes.own.iter().cloned().map(Metric::RouteRequests));
     if let Some(n) = requests {
         *evidence.exercise.requests.get_or_insert(0) += n;
@@ -224,6 +249,7 @@ fn add(evidence: &mut Evidence, service: &ServiceConfig, routes: &Routes, sample
         });
         evidence.metrics[index].push(value, weight);
     }
+    !routes.own.is_empty()
 }
 
 /// Every metric for which more is worse, within reach of what it was: 1.25 times its median plus

@@ -151,13 +151,6 @@ impl GitDeployer {
         }
     }
 
-    /// Who tells the running revision, where it is known only once the deployer is open.
-    #[must_use]
-    pub fn with_running(mut self, running: impl RunningRevision) -> Self {
-        self.running = Some(Arc::new(running));
-        self
-    }
-
     pub(super) async fn submit_parts(&self, offer: Offer) -> Result<Rollout> {
         let placed =
             self.site.exclusive(move |repo, site| submit::place(repo, site, &offer)).await?;
