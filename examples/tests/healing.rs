@@ -82,7 +82,7 @@ impl Run {
 }
 
 /// The example, which every build of all targets leaves beside the tests.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
     let program = profile.join("examples/heal");

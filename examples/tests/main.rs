@@ -10,3 +10,4 @@ mod shop_bugs;
 mod shop_process;
 mod small;
 mod support;
+mod theirs;
