@@ -1,5 +1,6 @@
 //! A stage that panics, hangs or blocks costs its incident and nothing else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::machine::{Phase, Why};
@@ -39,14 +40,14 @@ async fn failures_that_can_be_retried_are() {
 #[tokio::test]
 async fn a_hang_ends_at_the_deadline_and_is_retried() {
     let bed = Bed::new();
-    let stage = Chaos::new(KnowsTheLine(bed.world.clone()), Mischief::Hang, 1);
-    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(stage);
+    let stage = Arc::new(Chaos::new(KnowsTheLine(bed.world.clone()), Mischief::Hang, 1));
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(Arc::clone(&stage));
     let handle = builder.build().unwrap().start().unwrap();
     let id = bed.crash(&handle).await;
     // The planner is busy with the call, so the test moves the clock past its deadline, once that is
     // what somebody sleeps until.
     let deadline = aegis_core::port::Clock::now(&bed.clock).plus(Duration::from_secs(60));
-    while !bed.clock.sleeps_until(deadline) {
+    while stage.left() > 0 || !bed.clock.sleeps_until(deadline) {
         tokio::task::yield_now().await;
     }
     bed.clock.set(deadline);

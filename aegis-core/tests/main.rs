@@ -4,6 +4,8 @@
 mod bed;
 mod compile;
 mod conformance;
+mod faults;
+mod flaky;
 mod heal;
 mod histories;
 mod hostile;

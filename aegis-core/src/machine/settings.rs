@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 /// Times in milliseconds and limits of one incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -83,6 +85,23 @@ impl Settings {
         self.checks_ms = ms(checks);
         self.live_ms = ms(live);
         self
+    }
+
+    /// Refuses what can't work: a phase that never ends, or one that never waits.
+    pub(crate) fn check(&self) -> Result<()> {
+        let least = [
+            ("watch_ms", self.watch_ms),
+            ("look_every_ms", self.look_every_ms),
+            ("poll_ms", self.poll_ms),
+            ("backoff_ms", self.backoff_ms),
+            ("backoff_cap_ms", self.backoff_cap_ms),
+            ("drafts", self.drafts.into()),
+            ("failures", self.failures.into()),
+        ];
+        match least.iter().find(|(_, value)| *value == 0) {
+            Some((name, _)) => Err(Error::invalid(format!("{name} is 0; give it at least 1"))),
+            None => Ok(()),
+        }
     }
 
     /// The backoff after `failures` failures in a row.

@@ -232,7 +232,11 @@ where
     P: Deployer,
     J: RollbackJudge,
 {
-    /// The planner. Errors: no service, a service named twice, a duration of zero.
+    /// The planner.
+    ///
+    /// # Errors
+    ///
+    /// No service, a service named twice, a duration or a bound of zero.
     pub fn build(self) -> Result<Planner<M, D, F, V, P, J>> {
         let ports = self.ports;
         ports.config.check()?;
@@ -245,6 +249,9 @@ where
         if let Some(service) = ports.services.iter().find(|s| twice(&s.name)) {
             let why = format!("service {} is named twice", service.name);
             return Err(Error::invalid(why).at("planner"));
+        }
+        for service in &ports.services {
+            service.settings.check().map_err(|e| e.at("planner"))?;
         }
         let stages =
             (self.metrics, self.diagnoser, self.fixes, self.verifier, self.deployer, self.judge);

@@ -275,13 +275,18 @@ impl Driver {
                 let case = self.case(incident);
                 let call = async move { draft(&case, stages.fixes.as_ref()).await };
                 let done = self.read(incident, "draft", config.draft_deadline, call).await?;
-                self.record(incident, "draft", done.map(|r| r.map(Record::Drafted))).await
+                let engine = Arc::clone(&self.engine);
+                let tidy = |fixes: Vec<Fix>| {
+                    Record::Drafted(fixes.into_iter().map(|fix| engine.clean_fix(fix)).collect())
+                };
+                self.record(incident, "draft", done.map(|r| r.map(tidy))).await
             }
             Effect::Verify => {
                 let (case, fix) = (self.case(incident), current(incident)?);
                 let call = async move { stages.verifier.verify(&case, &fix).await };
                 let done = self.read(incident, "verify", config.verify_deadline, call).await?;
-                let proven = |v| Record::Verified(Box::new(v));
+                let engine = Arc::clone(&self.engine);
+                let proven = |v| Record::Verified(Box::new(engine.clean_verification(v)));
                 self.record(incident, "verify", done.map(|r| r.map(proven))).await
             }
             Effect::Decide => {
@@ -327,6 +332,7 @@ impl Driver {
         key: crate::id::EffectKey,
         rollout: Option<Rollout>,
     ) -> Result<()> {
+        let rollout = rollout.map(|rollout| self.engine.clean_rollout(rollout));
         let moved = matches!(rollout, Some(Rollout::BaseMoved { .. }));
         if moved && incident.phase == Phase::Submitting && !incident.submitted {
             // What a lookup finds was submitted, though nobody was told.

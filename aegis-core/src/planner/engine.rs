@@ -182,11 +182,6 @@ impl Engine {
         }
     }
 
-    /// Text of a stage's, fit to be kept and shown: redacted, and at most `max` bytes.
-    pub(super) fn clean(&self, text: &str, max: usize) -> String {
-        self.redactor.redact_str(text).truncated(max).as_str().to_owned()
-    }
-
     pub(super) fn in_flight(&self) -> usize {
         self.busy.load(Ordering::SeqCst)
     }

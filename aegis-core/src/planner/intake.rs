@@ -39,7 +39,7 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
     let symptom = symptom(engine, &signal);
     let (print, at) = (&symptom.fingerprint, symptom.at);
     let revision = symptom.revision.as_ref();
-    engine.lock(&engine.sightings).note(&service, print, at, revision);
+    engine.lock(&engine.sightings).note(&service, print, at, engine.now(), revision);
     let known = engine.known_of(&service);
     if let Some((id, _)) = known.iter().find(|(_, k)| k.fingerprint == *print) {
         return Ok(Receipt::Joined(id.clone()));

@@ -103,7 +103,9 @@ impl Driver {
         now: Timestamp,
     ) {
         let sightings = self.engine.lock(&self.engine.sightings);
-        let count = |print| sightings.count(&case.service, print, from, now, &watch.revision);
+        let count = |print| {
+            sightings.count(&case.service, print, watch.live_at, (from, now), &watch.revision)
+        };
         evidence.exercise.recurrences += count(&case.fingerprint);
         // Other errors of the same incident: those that joined it since the release went live.
         let errors = case.symptoms.iter().filter(|s| matches!(s.kind, SignalKind::Error(_)));

@@ -4,6 +4,7 @@
 //! and recovers what an earlier process left. Hosts talk to it through its [`Handle`].
 
 mod builder;
+mod clean;
 mod config;
 mod crew;
 mod driver;

@@ -8,9 +8,13 @@ use super::crew::Late;
 use super::engine::Engine;
 use super::{ServiceConfig, intake};
 use crate::detect::{Change, Detector};
+use crate::error::Retry;
 use crate::id::Timestamp;
 use crate::model::{Event, Observation, Query, Signal};
 use crate::port::TelemetryEvent;
+
+/// Anomalies kept while the journal is away.
+const UNTOLD: usize = 64;
 
 /// Samples one service until the planner stops.
 pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
@@ -22,6 +26,7 @@ pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
     let mut watching = detectors(&service);
     let mut release = engine.deployed(&service.name);
     let mut last = engine.now();
+    let mut untold = Vec::new();
     loop {
         let next = last.plus(jittered(engine.config.observe_every));
         tokio::select! {
@@ -36,7 +41,8 @@ pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
             watching = detectors(&service);
             release = running;
         }
-        look(&engine, &service, &mut watching, last, now).await;
+        untold.extend(look(&engine, &service, &mut watching, last, now).await);
+        untold = tell(&engine, untold).await;
         last = now;
     }
 }
@@ -47,7 +53,7 @@ async fn look(
     detectors: &mut [Detector],
     since: Timestamp,
     now: Timestamp,
-) {
+) -> Vec<Signal> {
     let query = Query::new(service.name.clone(), now, now.since(since), service.metrics.clone());
     let source = Arc::clone(&engine.stages.metrics);
     let deadline = engine.config.read_deadline;
@@ -60,20 +66,35 @@ async fn look(
             for detector in detectors {
                 detector.observe(None);
             }
-            return;
+            return Vec::new();
         }
     };
     engine.remember_samples(&service.name, &samples);
+    let mut opened = Vec::new();
     for detector in detectors {
         let point = samples.get(detector.metric()).and_then(|readings| readings.last());
         if let Some(Change::Opened(anomaly)) = detector.observe(point) {
             let observation = Observation::Anomaly(anomaly);
             let signal = Signal::new(service.name.clone(), now, observation).with_source("metrics");
-            if let Err(e) = intake::take(engine, Event::Signal(signal)).await {
-                tracing::warn!(target: "aegis", error = %e, "an anomaly was not taken");
+            opened.push(signal);
+        }
+    }
+    opened
+}
+
+/// Reports anomalies; returns those that the journal could not take, to be told again: a detector
+/// says it once.
+async fn tell(engine: &Engine, anomalies: Vec<Signal>) -> Vec<Signal> {
+    let mut untold = Vec::new();
+    for signal in anomalies {
+        if let Err(e) = intake::take(engine, Event::Signal(signal.clone())).await {
+            tracing::warn!(target: "aegis", error = %e, "an anomaly was not taken");
+            if e.retry() != Retry::Never && untold.len() < UNTOLD {
+                untold.push(signal);
             }
         }
     }
+    untold
 }
 
 /// `every` plus or minus a tenth, so that replicas and services don't sample in step.

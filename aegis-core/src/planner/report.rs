@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::clean::is_invisible;
 use crate::machine::Incident;
 use crate::model::{Cause, GateAnswer, Reproduction, TestCounts};
 
@@ -18,7 +19,8 @@ fn write(out: &mut String, incident: &Incident) -> std::fmt::Result {
     writeln!(out, "## What broke\n")?;
     if let Some(first) = case.symptoms.first() {
         writeln!(out, "{}\n", inline(first.title.as_str()))?;
-        writeln!(out, "Seen by `{}`, fingerprint `{}`.\n", first.source, case.fingerprint)?;
+        let (source, print) = (code(&first.source), code(case.fingerprint.as_str()));
+        writeln!(out, "Seen by {source}, fingerprint {print}.\n")?;
     }
     if let Some(hypothesis) = case.diagnosis.as_ref().and_then(|d| d.likely()) {
         writeln!(out, "## Why\n")?;
@@ -29,7 +31,7 @@ fn write(out: &mut String, incident: &Incident) -> std::fmt::Result {
             hypothesis.confidence
         )?;
         if let Cause::Code(at) = &hypothesis.cause {
-            writeln!(out, "At `{}:{}`.\n", at.path, at.line)?;
+            writeln!(out, "At {}.\n", code(&format!("{}:{}", at.path, at.line)))?;
         }
         for evidence in &hypothesis.evidence {
             writeln!(out, "- {}", inline(evidence))?;
@@ -39,9 +41,9 @@ fn write(out: &mut String, incident: &Incident) -> std::fmt::Result {
     if let Some(fix) = incident.fix() {
         writeln!(
             out,
-            "## What changes\n\n{}\n\nWritten by `{}`.\n",
+            "## What changes\n\n{}\n\nWritten by {}.\n",
             inline(&fix.meaning),
-            fix.author
+            code(&fix.author)
         )?;
     }
     if let Some(proof) = &incident.verification {
@@ -54,7 +56,7 @@ fn write(out: &mut String, incident: &Incident) -> std::fmt::Result {
                 GateAnswer::Hold => "a person looks",
                 GateAnswer::Deny => "deny",
             };
-            writeln!(out, "| {} | {answer} | {} |", gate.gate, inline(&gate.reason))?;
+            writeln!(out, "| {} | {answer} | {} |", inline(&gate.gate), inline(&gate.reason))?;
         }
         let (before, after) = (counts(proof.tests.before), counts(proof.tests.after));
         writeln!(out, "\nTests before: {before}; after: {after}.")?;
@@ -94,21 +96,63 @@ fn counts(counts: Option<TestCounts>) -> String {
     )
 }
 
-/// Text from production inside Markdown: one line, no mention, link, image, HTML or table of its own.
+/// Text from production inside Markdown: one line, no mention, link, image, HTML, table, fence or
+/// reference of its own.
 fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars().take(2_000) {
+    for c in text.trim_start().chars().filter(|c| !is_invisible(*c)).take(2_000) {
         match c {
-            '\n' | '\r' | '\t' => out.push(' '),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '!' | '#' | '|' => {
+            c if c.is_whitespace() => out.push(' '),
+            // An entity would be decoded before mentions are looked for.
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '!' | '|' | '~' | '$' => {
                 out.push('\\');
                 out.push(c);
             }
-            // A zero-width joiner would be invisible; a space breaks the mention in plain sight.
+            // Mentions, references and bare links are found in the rendered text, where an escape is
+            // gone; a zero-width joiner would be invisible; a space breaks them in plain sight.
             '@' => out.push_str("@ "),
-            c if c.is_control() => {}
+            '#' => out.push_str("\\# "),
             c => out.push(c),
         }
     }
-    out
+    let out = out.replace("://", ": //").replace("www.", "www .");
+    if out.starts_with(['-', '+', '=']) { format!("\\{out}") } else { out }
+}
+
+/// Text from production as code: in one pair of backticks, which it can't close.
+fn code(text: &str) -> String {
+    let plain = |c: &char| *c != '`' && !is_invisible(*c);
+    let line: String = text.chars().filter(plain).take(200).collect();
+    format!("`{}`", line.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_production_has_no_markdown_of_its_own() {
+        for (text, reads) in [
+            ("@kim look", "@ kim look"),
+            ("&#64;kim", "&amp;\\# 64;kim"),
+            ("closes #12", "closes \\# 12"),
+            ("~~~", "\\~\\~\\~"),
+            ("- item\n# head", "\\- item \\#  head"),
+            ("<img src=x>", "\\<img src=x\\>"),
+            ("a\u{202e}b\u{200b}c", "abc"),
+            ("KeyError: 'x'", "KeyError: 'x'"),
+        ] {
+            assert_eq!(inline(text), reads, "{text}");
+        }
+        for link in ["see https://evil.example/x", "http://a.b", "www.evil.example"] {
+            let text = inline(link);
+            assert!(!text.contains("://") && !text.contains("www."), "{text}");
+        }
+    }
+
+    #[test]
+    fn code_can_t_be_closed_from_inside() {
+        assert_eq!(code("a`, @kim `b\nc"), "`a, @kim b c`");
+    }
 }

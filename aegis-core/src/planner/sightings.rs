@@ -19,9 +19,18 @@ pub(super) struct Sightings {
 }
 
 #[derive(Debug)]
+struct Sighting {
+    /// When it happened, by its source.
+    at: Timestamp,
+    /// When it was told.
+    told: Timestamp,
+    revision: Option<Revision>,
+}
+
+#[derive(Debug)]
 struct Seen {
     first: Timestamp,
-    recent: VecDeque<(Timestamp, Option<Revision>)>,
+    recent: VecDeque<Sighting>,
 }
 
 impl Sightings {
@@ -30,6 +39,7 @@ impl Sightings {
         service: &ServiceName,
         fingerprint: &Fingerprint,
         at: Timestamp,
+        told: Timestamp,
         revision: Option<&Revision>,
     ) {
         let key = (service.clone(), fingerprint.clone());
@@ -41,30 +51,32 @@ impl Sightings {
         if seen.recent.len() == EACH {
             seen.recent.pop_front();
         }
-        seen.recent.push_back((at, revision.cloned()));
+        seen.recent.push_back(Sighting { at, told, revision: revision.cloned() });
     }
 
     /// Drops a tenth, so that a storm does not sort the table at every new fingerprint.
     fn forget(&mut self) {
-        let last = |seen: &Seen| seen.recent.back().map_or(seen.first, |(at, _)| *at);
+        let last = |seen: &Seen| seen.recent.back().map_or(seen.first, |s| s.at);
         let mut ages: Vec<Timestamp> = self.seen.values().map(last).collect();
         ages.sort_unstable();
         let limit = ages.get(FINGERPRINTS / 10).copied().unwrap_or_default();
         self.seen.retain(|_, seen| last(seen) > limit);
     }
 
-    /// How often it was seen after `from` and until `to`, by a process that ran `revision` or is not known.
+    /// How often it was told after `from` and until `to`, where it happened after `since` to a process
+    /// that ran `revision` or is not known. A log that is read late still counts.
     pub(super) fn count(
         &self,
         service: &ServiceName,
         fingerprint: &Fingerprint,
-        from: Timestamp,
-        to: Timestamp,
+        since: Timestamp,
+        (from, to): (Timestamp, Timestamp),
         revision: &Revision,
     ) -> u64 {
         let seen = self.seen.get(&(service.clone(), fingerprint.clone()));
-        let hits = seen.into_iter().flat_map(|s| &s.recent).filter(|(at, by)| {
-            from < *at && *at <= to && by.as_ref().is_none_or(|by| by == revision)
+        let hits = seen.into_iter().flat_map(|s| &s.recent).filter(|s| {
+            let ours = s.revision.as_ref().is_none_or(|by| by == revision);
+            since < s.at && from < s.told && s.told <= to && ours
         });
         hits.count() as u64
     }
@@ -79,7 +91,7 @@ impl Sightings {
     ) -> usize {
         let since = now.minus(window);
         let seen = self.seen.get(&(service.clone(), fingerprint.clone()));
-        seen.map_or(0, |s| s.recent.iter().filter(|(at, _)| *at >= since).count())
+        seen.map_or(0, |s| s.recent.iter().filter(|s| s.at >= since).count())
     }
 
     /// How often it was seen, per second until `now`; `None` for less than [`RATED`] sightings.
@@ -115,7 +127,8 @@ mod tests {
         let service = ServiceName::new("shop");
         let print = |i: i64| Fingerprint::new(i.to_string());
         for i in 0..25_000 {
-            sightings.note(&service, &print(i), Timestamp::from_ms(i), None);
+            let at = Timestamp::from_ms(i);
+            sightings.note(&service, &print(i), at, at, None);
         }
         assert!(sightings.seen.len() <= FINGERPRINTS);
         assert!(sightings.first(&service, &print(24_999)).is_some());
@@ -141,11 +154,22 @@ mod tests {
         let (service, print) = (ServiceName::new("shop"), Fingerprint::new("f"));
         let (old, new) = (Revision::new("old"), Revision::new("new"));
         let at = Timestamp::from_ms;
-        sightings.note(&service, &print, at(10), Some(&old));
-        sightings.note(&service, &print, at(11), Some(&new));
-        sightings.note(&service, &print, at(12), None);
-        assert_eq!(sightings.count(&service, &print, at(9), at(12), &new), 2);
-        assert_eq!(sightings.count(&service, &print, at(11), at(12), &new), 1);
-        assert_eq!(sightings.count(&service, &print, at(12), at(13), &new), 0);
+        sightings.note(&service, &print, at(10), at(10), Some(&old));
+        sightings.note(&service, &print, at(11), at(11), Some(&new));
+        sightings.note(&service, &print, at(12), at(12), None);
+        let count = |from, to| sightings.count(&service, &print, at(9), (at(from), at(to)), &new);
+        assert_eq!((count(9, 12), count(11, 12), count(12, 13)), (2, 1, 0));
+    }
+
+    #[test]
+    fn an_error_that_is_told_late_still_counts() {
+        let mut sightings = Sightings::default();
+        let (service, print) = (ServiceName::new("shop"), Fingerprint::new("f"));
+        let (new, at) = (Revision::new("new"), Timestamp::from_ms);
+        sightings.note(&service, &print, at(14), at(21), Some(&new));
+        sightings.note(&service, &print, at(4), at(22), Some(&new));
+        let count = |from, to| sightings.count(&service, &print, at(10), (at(from), at(to)), &new);
+        assert_eq!(count(10, 20), 0);
+        assert_eq!(count(20, 30), 1, "what happened before the release does not count");
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn spawn(engine: &Arc<Engine>, runtime: &Runtime, mut source: Box<dyn
         if let Err(e) = pulling.await
             && e.is_panic()
         {
-            let what = message(&*e.into_panic());
+            let what = watched.clean(&message(&*e.into_panic()), 2_000);
             watched.telemetry.record(TelemetryEvent::SourceFailed { source: &name });
             tracing::error!(target: "aegis", source = %name, panic = %what, "a source panicked");
         }

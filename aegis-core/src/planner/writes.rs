@@ -188,7 +188,10 @@ impl Driver {
         }
         let deadline = self.engine.config.write_deadline;
         let record = match self.engine.crew.call(stage, deadline, Late::Leave, call).await {
-            Ok(rollout) => Record::Answered { key: key.clone(), rollout: Some(rollout) },
+            Ok(rollout) => {
+                let rollout = Some(self.engine.clean_rollout(rollout));
+                Record::Answered { key: key.clone(), rollout }
+            }
             // Unknown whether it happened: looked up before it is tried again.
             Err(e) => self.failure(incident, stage, e)?,
         };

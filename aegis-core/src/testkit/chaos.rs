@@ -36,6 +36,11 @@ impl<S> Chaos<S> {
         Self { stage, mischief, left: AtomicU64::new(calls) }
     }
 
+    /// Calls left that will do mischief; one that has begun no longer counts.
+    pub fn left(&self) -> u64 {
+        self.left.load(Ordering::SeqCst)
+    }
+
     async fn act(&self) -> Result<()> {
         let take = |left: u64| left.checked_sub(1);
         if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {

@@ -138,7 +138,7 @@ impl Remote {
         // Commits are numbered, so a later one is a descendant.
         if self.running >= *commit {
             let at = *self.live.entry(commit.clone()).or_insert(now);
-            Rollout::Live { release: commit.clone(), at }
+            Rollout::Live { release: self.running.clone(), at }
         } else {
             Rollout::Merged { commit: commit.clone() }
         }

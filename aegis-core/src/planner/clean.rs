@@ -1,0 +1,65 @@
+//! Text that stages return, before it is kept, shown, committed or sent to a model again.
+//!
+//! A stage quotes what it stumbled over: output of tests, a response, a log line. An adapter should
+//! have redacted that; here nothing relies on it.
+
+use super::engine::Engine;
+use crate::model::{Fix, Reproduction, Verification};
+use crate::stage::{Feedback, Rollout};
+
+/// Bytes of a title, of a reason, and of output.
+const TITLE: usize = 200;
+const REASON: usize = 2_000;
+const OUTPUT: usize = 16 * 1_024;
+
+impl Engine {
+    /// Redacted, and at most `max` bytes.
+    pub(super) fn clean(&self, text: &str, max: usize) -> String {
+        self.redactor.redact_str(text).truncated(max).as_str().to_owned()
+    }
+
+    /// A title is the subject of a commit: one line, without anything that can't be seen.
+    pub(super) fn clean_fix(&self, mut fix: Fix) -> Fix {
+        let seen: String = fix.title.chars().filter(|c| !is_invisible(*c)).collect();
+        let line: Vec<&str> = seen.split_whitespace().collect();
+        fix.title = self.clean(&line.join(" "), TITLE);
+        fix.meaning = self.clean(&fix.meaning, REASON);
+        fix
+    }
+
+    pub(super) fn clean_verification(&self, mut proof: Verification) -> Verification {
+        for gate in &mut proof.gates {
+            gate.reason = self.clean(&gate.reason, REASON);
+        }
+        for note in &mut proof.notes {
+            *note = self.clean(note, REASON);
+        }
+        if let Reproduction::Reproduced(how) | Reproduction::NotReproduced(how) =
+            &mut proof.reproduction
+        {
+            *how = self.clean(how, REASON);
+        }
+        proof
+    }
+
+    pub(super) fn clean_rollout(&self, rollout: Rollout) -> Rollout {
+        match rollout {
+            Rollout::Failed(Feedback { summary, detail }) => Rollout::Failed(Feedback::new(
+                self.clean(&summary, REASON),
+                self.clean(&detail, OUTPUT),
+            )),
+            other => other,
+        }
+    }
+}
+
+/// Characters that change how text around them reads without being seen: zero-width ones, and those
+/// that reorder it.
+pub(super) fn is_invisible(c: char) -> bool {
+    (c.is_control() && !c.is_whitespace())
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+        )
+}

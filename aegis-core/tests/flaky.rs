@@ -1,0 +1,96 @@
+//! A journal that fails when a test says so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aegis_core::policy::Control;
+use aegis_core::port::{
+    Batch, Filter, Journal, Lease, MemoryJournal, NewIncident, Opened, Stored, Summary,
+};
+use aegis_core::{Error, IncidentId, Result};
+use async_trait::async_trait;
+
+/// The journal in memory, with faults as state.
+#[derive(Debug, Default)]
+pub(crate) struct Flaky {
+    pub(crate) inner: Arc<MemoryJournal>,
+    /// Opening fails.
+    pub(crate) no_open: AtomicBool,
+    /// Loading fails.
+    pub(crate) no_load: AtomicBool,
+    /// Reading the ledger fails.
+    pub(crate) no_used: AtomicBool,
+    /// The kill switch is thrown with the next commit of an intent.
+    pub(crate) kill_on_intent: AtomicBool,
+    pub(crate) claims: AtomicUsize,
+}
+
+fn unless(flag: &AtomicBool) -> Result<()> {
+    if flag.load(Ordering::SeqCst) {
+        Err(Error::unavailable("the journal is away"))
+    } else {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Journal for Flaky {
+    async fn open(&self, new: NewIncident) -> Result<Opened> {
+        unless(&self.no_open)?;
+        self.inner.open(new).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<u64> {
+        let intent = batch.effects.iter().any(|e| e.request.is_some());
+        let seq = self.inner.commit(batch).await?;
+        if intent && self.kill_on_intent.swap(false, Ordering::SeqCst) {
+            self.inner.set_control(Control::new().with_killed("at the last moment")).await?;
+        }
+        Ok(seq)
+    }
+
+    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
+        let leases = self.inner.claim(owner, ttl, limit).await?;
+        self.claims.fetch_add(leases.len(), Ordering::SeqCst);
+        Ok(leases)
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<()> {
+        self.inner.renew(lease).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        self.inner.release(lease).await
+    }
+
+    async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
+        unless(&self.no_load)?;
+        self.inner.load(id).await
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
+        self.inner.list(filter).await
+    }
+
+    async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
+        self.inner.reserve(counter, key, amount, limit).await
+    }
+
+    async fn settle(&self, counter: &str, key: &str, used: u64) -> Result<()> {
+        self.inner.settle(counter, key, used).await
+    }
+
+    async fn used(&self, counter: &str) -> Result<u64> {
+        unless(&self.no_used)?;
+        self.inner.used(counter).await
+    }
+
+    async fn control(&self) -> Result<Control> {
+        self.inner.control().await
+    }
+
+    async fn set_control(&self, control: Control) -> Result<()> {
+        self.inner.set_control(control).await
+    }
+}
