@@ -102,8 +102,7 @@ impl Sightings {
         now: Timestamp,
     ) -> Option<f64> {
         let recent = &self.seen.get(&(service.clone(), fingerprint.clone()))?.recent;
-        let (first, _) = recent.front()?;
-        let seconds = now.since(*first).as_secs_f64();
+        let seconds = now.since(recent.front()?.at).as_secs_f64();
         (recent.len() >= RATED && seconds > 0.0).then(|| recent.len() as f64 / seconds)
     }
 
@@ -143,7 +142,8 @@ mod tests {
         for second in 0..5 {
             let rate = sightings.rate(&service, &print, at(second * 1_000 + 1));
             assert_eq!(rate.is_some(), second >= 3, "{second}");
-            sightings.note(&service, &print, at(second * 1_000), None);
+            let moment = at(second * 1_000);
+            sightings.note(&service, &print, moment, moment, None);
         }
         assert_eq!(sightings.rate(&service, &print, at(10_000)), Some(0.5));
     }
