@@ -183,6 +183,9 @@ impl History {
         if reads && c.pick(8) == 0 {
             return self.fail(c);
         }
+        if matches!(effect, Effect::Submit | Effect::Merge) {
+            assert!(self.incident.slot, "nothing is released out of turn");
+        }
         match effect {
             Effect::Diagnose => self.apply(Record::Diagnosed(Box::new(diagnosis(c)))),
             Effect::Draft => {

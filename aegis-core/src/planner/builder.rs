@@ -18,6 +18,35 @@ use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudg
 pub struct Unset;
 
 /// Collects stages and ports; [`Builder::build`] exists once all six stages are set.
+///
+/// ```
+/// use std::time::Duration;
+/// use aegis_core::planner::{DynPlanner, Planner, PlannerConfig, ServiceConfig};
+/// use aegis_core::policy::{Autonomy, PolicyConfig};
+/// use aegis_core::stage::*;
+///
+/// fn planner(
+///     metrics: impl MetricSource,
+///     diagnoser: impl Diagnoser,
+///     fixes: impl FixGenerator,
+///     verifier: impl Verifier,
+///     deployer: impl Deployer,
+///     judge: impl RollbackJudge,
+/// ) -> aegis_core::Result<DynPlanner> {
+///     let planner = Planner::builder(PolicyConfig::new(Autonomy::Propose))
+///         .metrics(metrics)
+///         .diagnoser(diagnoser)
+///         .fixes(fixes)
+///         .verifier(verifier)
+///         .deployer(deployer)
+///         .judge(judge)
+///         .service(ServiceConfig::new("shop"))
+///         .config(PlannerConfig::new().with_observe_every(Duration::from_secs(10)))
+///         .build()?;
+///     Ok(planner.erase())
+/// }
+/// ```
+#[must_use = "a builder does nothing until it is built"]
 #[derive(Debug)]
 pub struct Builder<M, D, F, V, P, J> {
     metrics: M,
@@ -46,6 +75,7 @@ struct Ports {
 /// Six stages and the ports beneath them, ready to start.
 ///
 /// One planner serves many services. `P` deploys; the other letters are the stages' own.
+#[must_use = "a planner does nothing until it is started"]
 #[derive(Debug)]
 pub struct Planner<M, D, F, V, P, J> {
     stages: (M, D, F, V, P, J),
@@ -153,70 +183,60 @@ impl<M, D, F, V, P, J> Builder<M, D, F, V, P, J> {
     }
 
     /// Looks after a service; at least one is needed.
-    #[must_use]
     pub fn service(mut self, service: ServiceConfig) -> Self {
         self.ports.services.push(service);
         self
     }
 
     /// Sets the planner's own times and bounds.
-    #[must_use]
     pub fn config(mut self, config: PlannerConfig) -> Self {
         self.ports.config = config;
         self
     }
 
     /// Keeps incidents here; in memory unless set.
-    #[must_use]
     pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
         self.ports.journal = journal;
         self
     }
 
     /// Takes the time from here; the machine's clock unless set.
-    #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.ports.clock = clock;
         self
     }
 
     /// Tells a person this way too.
-    #[must_use]
     pub fn notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
         self.ports.notifiers.push(notifier);
         self
     }
 
     /// Says here what Aegis does; nowhere unless set.
-    #[must_use]
     pub fn telemetry(mut self, telemetry: Arc<dyn Telemetry>) -> Self {
         self.ports.telemetry = telemetry;
         self
     }
 
     /// Redacts with these rules; the standard ones unless set.
-    #[must_use]
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.ports.redactor = redactor;
         self
     }
 
     /// Pulls events from here too.
-    #[must_use]
     pub fn source(mut self, source: Box<dyn EventSource>) -> Self {
         self.ports.sources.push(source);
         self
     }
 
     /// Adds a guardrail of the host's.
-    #[must_use]
     pub fn guardrail(mut self, guardrail: Arc<dyn Guardrail>) -> Self {
         self.ports.policy = self.ports.policy.with_guardrail(guardrail);
         self
     }
 
     /// Names this process in leases; a journal may know how to tell that its owner is dead.
-    #[must_use]
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.ports.owner = owner.into();
         self
@@ -283,7 +303,9 @@ where
 
     /// Starts watching and healing on a runtime of its own; recovers what an earlier process left.
     ///
-    /// Errors: the runtime's threads can't be started.
+    /// # Errors
+    ///
+    /// The runtime's threads can't be started.
     pub fn start(self) -> Result<Handle> {
         let DynPlanner { stages: (metrics, diagnoser, fixes, verifier, deployer, judge), ports } =
             self.erase();

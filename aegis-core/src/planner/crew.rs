@@ -177,3 +177,78 @@ pub(super) fn message(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| String::from("no message"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::id::Timestamp;
+    use crate::port::Silent;
+    use crate::testkit::ManualClock;
+
+    /// A runtime with one thread for stage calls, and a call that holds it until it is told to end.
+    fn crowded() -> (tokio::runtime::Runtime, ManualClock, Arc<Crew>, oneshot::Sender<()>) {
+        let threads = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(1).build();
+        let runtime = threads.unwrap();
+        let clock = ManualClock::new(Timestamp::from_ms(0));
+        let (handle, time) = (runtime.handle().clone(), Arc::new(clock.clone()));
+        let crew = Arc::new(Crew::new(handle, time, Arc::new(Silent), 16));
+        let (end, ended) = oneshot::channel::<()>();
+        runtime.handle().spawn_blocking(move || {
+            // Ends when the test drops the other side, too.
+            let _ = ended.blocking_recv();
+        });
+        (runtime, clock, crew, end)
+    }
+
+    #[test]
+    fn a_write_whose_caller_has_given_up_never_begins() {
+        let (runtime, clock, crew, end) = crowded();
+        let wrote = Arc::new(AtomicBool::new(false));
+        let (own, flag) = (Arc::clone(&crew), Arc::clone(&wrote));
+        let waiting = runtime.spawn(async move {
+            let write = async move {
+                flag.store(true, Ordering::SeqCst);
+                Ok(())
+            };
+            own.call("merge", Duration::from_secs(10), Late::Leave, write).await
+        });
+        while clock.next_wake().is_none() {
+            std::thread::yield_now();
+        }
+        clock.advance(Duration::from_secs(10));
+        let error = runtime.block_on(waiting).unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Exhausted, Retry::Backoff));
+        assert_eq!(crew.abandoned.load(Ordering::SeqCst), 0, "no thread was lost");
+        end.send(()).unwrap();
+        // The thread is free once this runs; what waited before it has had its turn.
+        let after = async { Ok(()) };
+        runtime.block_on(crew.call("lookup", Duration::from_secs(10), Late::Drop, after)).unwrap();
+        assert!(!wrote.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn a_write_whose_caller_was_dropped_never_begins() {
+        let (runtime, clock, crew, end) = crowded();
+        let wrote = Arc::new(AtomicBool::new(false));
+        let (own, flag) = (Arc::clone(&crew), Arc::clone(&wrote));
+        let waiting = runtime.spawn(async move {
+            let write = async move {
+                flag.store(true, Ordering::SeqCst);
+                Ok(())
+            };
+            own.call("merge", Duration::from_secs(10), Late::Leave, write).await
+        });
+        while clock.next_wake().is_none() {
+            std::thread::yield_now();
+        }
+        waiting.abort();
+        runtime.block_on(waiting).unwrap_err();
+        end.send(()).unwrap();
+        let after = async { Ok(()) };
+        runtime.block_on(crew.call("lookup", Duration::from_secs(10), Late::Drop, after)).unwrap();
+        assert!(!wrote.load(Ordering::SeqCst));
+    }
+}

@@ -312,3 +312,7 @@ pub(super) fn reverted_counter(service: &ServiceName, fix: &crate::id::Digest) -
 pub(super) fn futile_counter(service: &ServiceName, fingerprint: &Fingerprint) -> String {
     format!("futile/{service}/{fingerprint}")
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -31,7 +31,32 @@ pub struct Change {
     pub at: Timestamp,
 }
 
-/// A running planner. Dropping it stops the planner at once; [`Handle::shutdown`] waits for writes.
+/// A running planner.
+///
+/// It has threads of its own, so its methods may be called from any runtime, and a handle may be
+/// dropped inside one. Dropping it stops the planner at once and leaves a write that is under way to
+/// be looked up at the next start; [`Handle::shutdown`] waits for it instead. To share a handle, put it
+/// into an `Arc`.
+///
+/// ```no_run
+/// use aegis_core::planner::{Handle, DynPlanner};
+/// use aegis_core::port::{Filter, Intake};
+/// use aegis_core::model::{Event, Signal};
+/// use aegis_core::redact::Untrusted;
+/// use aegis_core::{Result, Timestamp};
+///
+/// async fn run(planner: DynPlanner, log: String, now: Timestamp) -> Result<()> {
+///     let handle: Handle = planner.start()?;
+///     let error = Signal::error("shop".into(), now, Untrusted::new(log));
+///     let receipt = handle.report(Event::Signal(error)).await?;
+///     println!("{receipt:?}");
+///     for incident in handle.list(&Filter::new().open(true)).await? {
+///         println!("{} {}", incident.id, incident.phase);
+///     }
+///     handle.shutdown().await
+/// }
+/// ```
+#[must_use = "dropping the handle stops the planner"]
 #[derive(Debug)]
 pub struct Handle {
     engine: Arc<Engine>,
@@ -72,7 +97,13 @@ impl Handle {
         Incident::replay(&stored.entries)
     }
 
-    /// Approves exactly the fix, or the revert, of this digest.
+    /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to. Where
+    /// the incident does not wait for that digest, nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where the incident is closed or driven by another process, `Conflict` where it closed
+    /// at this moment.
     pub async fn approve(&self, id: &IncidentId, digest: Digest, by: &str) -> Result<Phase> {
         self.say(id, Said::Approve(digest), by).await
     }

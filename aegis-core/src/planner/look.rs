@@ -287,3 +287,33 @@ fn floor(metric: &Metric) -> f64 {
         _ => 0.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::IncidentId;
+    use crate::machine::Phase;
+    use crate::model::Trigger;
+    use crate::planner::engine::Known;
+    use crate::testkit::mint;
+
+    #[test]
+    fn only_what_was_broken_before_the_release_is_discounted() {
+        let at = Timestamp::from_ms;
+        let open = |id: &str, since, route: &str| {
+            let known = Known {
+                service: "shop".into(),
+                fingerprint: id.into(),
+                phase: Phase::Drafting,
+                watching_release: false,
+                triggers: vec![Trigger::new("GET", route, route)],
+                open_since: at(since),
+                merged: None,
+            };
+            (IncidentId::new(id), known)
+        };
+        let known = vec![open("old", 10, "GET /old"), open("new", 30, "GET /new")];
+        let routes = Routes::of(&mint::case("shop", "i1"), known, at(20));
+        assert_eq!(routes.others, BTreeSet::from([String::from("GET /old")]));
+    }
+}

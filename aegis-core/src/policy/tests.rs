@@ -261,3 +261,34 @@ fn configuration_refuses_unknown_fields_and_needs_an_autonomy() {
         assert!(serde_json::from_str::<PolicyConfig>(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn under_observe_no_approval_takes_anything_back() {
+    let case = mint::case("shop", "i1");
+    let digest = Policy::revert_digest(&base());
+    let refusal = rules(Autonomy::Observe).clear_revert(&case, &base(), Some(&digest), &open());
+    assert!(matches!(refusal, Err(Refusal::Held { .. })));
+}
+
+#[test]
+fn an_order_covers_exactly_the_commit_and_the_base_that_were_cleared() {
+    use crate::id::EffectKind;
+    use crate::stage::{Order, RevertOrder};
+    let case = mint::case("shop", "i1");
+    let policy = rules(Autonomy::Auto);
+    let clear = || policy.clear_revert(&case, &base(), None, &open()).unwrap();
+    let key = mint::key(&case, 1, EffectKind::Revert);
+    let other = Revision::new("another");
+    assert!(RevertOrder::new(clear(), key.clone(), other.clone(), Vec::new()).is_err());
+    assert!(RevertOrder::new(clear(), key, base(), Vec::new()).is_ok());
+    let fix = fix_of("shop/pricing.py");
+    let proof = proof(&fix, 95, GateAnswer::Pass);
+    let q = Question { case: &case, fix: &fix, verification: &proof, approved: None };
+    let clearance = policy.clear(Permit::Submit, &q, &open()).unwrap();
+    let FixKind::Patch(mut patch) = fix.kind.clone() else { panic!("a patch") };
+    patch.base = other;
+    let moved = Fix::new(FixKind::Patch(patch), "Change a to b", "test");
+    assert_eq!(moved.digest(), fix.digest());
+    let key = mint::key(&case, 1, EffectKind::Submit);
+    assert!(Order::new(clearance, key, moved, "").is_err());
+}

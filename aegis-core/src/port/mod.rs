@@ -18,3 +18,23 @@ pub use memory::MemoryJournal;
 pub use notifier::{Notice, Notifier, Urgency};
 pub use repository::{FileEntry, Repository};
 pub use telemetry::{Silent, Telemetry, TelemetryEvent};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_is_object_safe_and_can_be_shared() {
+        fn shared<T: ?Sized + Send + Sync>() {}
+        fn sent<T: ?Sized + Send>() {}
+        shared::<dyn Clock>();
+        shared::<dyn Intake>();
+        shared::<dyn Journal>();
+        shared::<dyn Notifier>();
+        shared::<dyn Repository>();
+        shared::<dyn Telemetry>();
+        shared::<dyn crate::policy::Guardrail>();
+        sent::<dyn EventSource>();
+        sent::<Delivery>();
+    }
+}
