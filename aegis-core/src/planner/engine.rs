@@ -44,6 +44,8 @@ pub(super) struct Known {
     pub(super) triggers: Vec<Trigger>,
     /// Since when it is open, this time.
     pub(super) open_since: Timestamp,
+    /// The service's own code that its error came through: path and function.
+    pub(super) frames: Vec<(String, String)>,
     /// What was merged for it.
     pub(super) merged: Option<Revision>,
 }
@@ -213,6 +215,7 @@ impl Engine {
                 watching_release: incident.watched_release().is_some()
                     && incident.phase == Phase::Watching,
                 triggers: diagnosis.map(|d| d.triggers.clone()).unwrap_or_default(),
+                frames: frames(incident),
                 open_since: match incident.reopened {
                     0 => incident.case.opened_at,
                     _ => incident.since,
@@ -301,6 +304,13 @@ impl Engine {
         let futile = self.journal.used(&counter).await?;
         Ok(Standing::new(self.now(), control).with_ledger(reverted, futile))
     }
+}
+
+/// The service's own code in the trace of an incident.
+fn frames(incident: &Incident) -> Vec<(String, String)> {
+    let exceptions = incident.case.trace().into_iter().flat_map(|t| &t.exceptions);
+    let own = exceptions.flat_map(|e| &e.frames).filter(|f| f.in_app);
+    own.map(|f| (f.path.clone(), f.function.clone())).collect()
 }
 
 /// The ledger of diffs that were shipped and taken back.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::ServiceConfig;
 use super::driver::Driver;
-use super::engine::{futile_counter, reverted_counter};
+use super::engine::{Known, futile_counter, reverted_counter};
 use crate::error::Result;
 use crate::id::Timestamp;
 use crate::machine::{Incident, Record, Watch};
 use crate::model::{
-    Baseline, Case, Evidence, Exercise, Metric, MetricEvidence, Query, Readings, Samples,
-    SignalKind, Verdict,
+    Baseline, Case, Cause, Evidence, Exercise, Location, Metric, MetricEvidence, Query, Readings,
+    Samples, SignalKind, Verdict,
 };
 
 /// The shortest window that is asked of a metric source.
@@ -172,17 +172,12 @@ struct Routes {
 }
 
 impl Routes {
-    fn of(
-        case: &Case,
-        known: Vec<(crate::id::IncidentId, super::engine::Known)>,
-        live_at: Timestamp,
-    ) -> Self {
+    fn of(case: &Case, known: Vec<(crate::id::IncidentId, Known)>, live_at: Timestamp) -> Self {
         let triggers = case.diagnosis.iter().flat_map(|d| &d.triggers);
         let own: BTreeSet<String> = triggers.map(|t| t.route.clone()).collect();
         let others = known
             .into_iter()
-            // What broke since this release went live may be its doing, and counts against it.
-            .filter(|(id, known)| *id != case.incident && known.open_since < live_at)
+            .filter(|(id, known)| *id != case.incident && !blamed(case, known, live_at))
             .flat_map(|(_, known)| known.triggers)
             .map(|t| t.route)
             .filter(|route| !own.contains(route))
@@ -208,6 +203,23 @@ impl Routes {
         }
         sum
     }
+}
+
+/// Whether another incident's errors count against the release under watch: it broke since, and came
+/// through the function that was mended. Of a release that changed more than one function, everything
+/// that broke since may be its doing.
+fn blamed(case: &Case, other: &Known, live_at: Timestamp) -> bool {
+    if other.open_since < live_at {
+        return false;
+    }
+    let likely = case.diagnosis.as_ref().and_then(|d| d.likely()).map(|h| &h.cause);
+    let Some(Cause::Code(Location { path, function: Some(mended), .. })) = likely else {
+        return true;
+    };
+    other.frames.is_empty()
+        || other.frames.iter().any(|(file, function)| {
+            function == mended && (file.ends_with(path.as_str()) || path.ends_with(file.as_str()))
+        })
 }
 
 /// Where no source counts the requests of the path that failed: how often the error would have come
@@ -294,26 +306,40 @@ mod tests {
     use crate::id::IncidentId;
     use crate::machine::Phase;
     use crate::model::Trigger;
-    use crate::planner::engine::Known;
     use crate::testkit::mint;
 
-    #[test]
-    fn only_what_was_broken_before_the_release_is_discounted() {
-        let at = Timestamp::from_ms;
-        let open = |id: &str, since, route: &str| {
-            let known = Known {
-                service: "shop".into(),
-                fingerprint: id.into(),
-                phase: Phase::Drafting,
-                watching_release: false,
-                triggers: vec![Trigger::new("GET", route, route)],
-                open_since: at(since),
-                merged: None,
-            };
-            (IncidentId::new(id), known)
+    fn open(id: &str, since: i64, function: &str) -> (IncidentId, Known) {
+        let route = format!("GET /{id}");
+        let known = Known {
+            service: "shop".into(),
+            fingerprint: id.into(),
+            phase: Phase::Drafting,
+            watching_release: false,
+            triggers: vec![Trigger::new("GET", route.clone(), route)],
+            open_since: Timestamp::from_ms(since),
+            frames: vec![("shop/pricing.py".into(), function.into())],
+            merged: None,
         };
-        let known = vec![open("old", 10, "GET /old"), open("new", 30, "GET /new")];
-        let routes = Routes::of(&mint::case("shop", "i1"), known, at(20));
+        (IncidentId::new(id), known)
+    }
+
+    #[test]
+    fn of_somebody_s_release_only_what_was_broken_before_is_discounted() {
+        let known = vec![open("old", 10, "tax"), open("new", 30, "tax")];
+        let routes = Routes::of(&mint::case("shop", "i1"), known, Timestamp::from_ms(20));
         assert_eq!(routes.others, BTreeSet::from([String::from("GET /old")]));
+    }
+
+    #[test]
+    fn of_a_mended_function_only_what_came_through_it_counts() {
+        let mut case = mint::case("shop", "i1");
+        let at = Location::new("shop/pricing.py", 18).with_function("savings");
+        let sure = crate::id::Confidence::FULL;
+        let blame = crate::model::Hypothesis::new(Cause::Code(at), "zero", sure);
+        let base = crate::id::Revision::new("b");
+        case.diagnosis = Some(crate::model::Diagnosis::new(base, "test", vec![blame]));
+        let known = vec![open("other", 30, "tax"), open("same", 30, "savings")];
+        let routes = Routes::of(&case, known, Timestamp::from_ms(20));
+        assert_eq!(routes.others, BTreeSet::from([String::from("GET /other")]));
     }
 }
