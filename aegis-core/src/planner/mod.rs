@@ -17,6 +17,7 @@ mod observer;
 mod report;
 mod sightings;
 mod sources;
+mod steps;
 mod writes;
 
 pub use builder::{Builder, DynPlanner, Planner, Unset};

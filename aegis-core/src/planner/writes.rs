@@ -4,8 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::crew::Late;
-use super::driver::{Driver, current, question};
+use super::driver::Driver;
 use super::report;
+use super::steps::{current, question};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, EffectKey, Timestamp};
 use crate::machine::{AfterWithdraw, Incident, Record, StageFailure, Why};
