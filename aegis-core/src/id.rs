@@ -190,7 +190,14 @@ impl Digest {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        Self(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+        // Every candidate is hashed in several records: one allocation, not one a byte.
+        let mut hex = String::with_capacity(64);
+        for byte in hash.finalize() {
+            for nibble in [byte >> 4, byte & 15] {
+                hex.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+            }
+        }
+        Self(hex)
     }
 
     /// Hashes the JSON form of `value`.
@@ -341,6 +348,12 @@ mod tests {
         };
         assert_eq!(key.branch(), "aegis/fix-i1-2");
         assert_eq!(key.of_kind(EffectKind::Revert).branch(), "aegis/revert-i1-2");
+    }
+
+    #[test]
+    fn a_digest_is_the_hash_in_hexadecimal() {
+        let digest = Digest::of(["a"]);
+        assert_eq!(digest.short(), "ae6121c88ba5");
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aegis_core::machine::{Phase, Why};
+use aegis_core::machine::{Opened, Phase, Record, Settings, Why};
 use aegis_core::model::{Author, Case, Event, Fix, FixKind, GateReport, Release};
 use aegis_core::planner::{Handle, PlannerConfig};
 use aegis_core::policy::{Autonomy, Guardrail, Policy, PolicyConfig};
-use aegis_core::port::{Clock, Intake, Journal, Receipt};
+use aegis_core::port::{Clock, Intake, Journal, NewIncident, Receipt};
 use aegis_core::stage::FixGenerator;
 use aegis_core::testkit::stages::{KnowsTheLine, Offers};
 use aegis_core::testkit::{Chaos, Mischief, settle};
@@ -44,13 +44,8 @@ fn observing(bed: &Bed) -> crate::bed::Stages {
 async fn observe_takes_nothing_back_whoever_approves() {
     let bed = Bed::new();
     let handle = observing(&bed).build().unwrap().start().unwrap();
+    let (id, revision) = watched(&bed, &handle).await;
     bed.shop.cursed.store(true, Ordering::SeqCst);
-    let (id, revision) = {
-        bed.shop.cursed.store(false, Ordering::SeqCst);
-        let watched = watched(&bed, &handle).await;
-        bed.shop.cursed.store(true, Ordering::SeqCst);
-        watched
-    };
     let incident = bed.until(&handle, &id, Phase::AwaitingHuman).await;
     assert!(matches!(incident.why, Some(Why::WouldRevert { .. })), "{:?}", incident.why);
     let digest = Policy::revert_digest(&revision);
@@ -109,7 +104,9 @@ async fn a_kill_switch_thrown_after_the_clearance_still_stops_the_write() {
 #[tokio::test]
 async fn switches_that_are_thrown_at_once_are_all_kept() {
     let bed = Bed::new();
-    let handle = observing(&bed).build().unwrap().start().unwrap();
+    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let builder = observing(&bed).journal(journal as Arc<dyn Journal>);
+    let handle = builder.build().unwrap().start().unwrap();
     let now = bed.clock.now();
     let freeze = || aegis_core::policy::Freeze { from: now, to: now, why: "launch".into() };
     let (a, b, c) =
@@ -289,4 +286,25 @@ async fn what_a_stage_quotes_when_it_fails_is_redacted() {
     let incident = bed.until(&handle, &id, Phase::AwaitingHuman).await;
     let Some(Why::StageFailed { error, .. }) = incident.why else { panic!("{:?}", incident.why) };
     assert!(error.contains("bad response") && !error.contains("abcdefghijklm"), "{error}");
+}
+
+#[tokio::test]
+async fn an_incident_of_a_service_that_is_not_looked_after_here_is_left_alone() {
+    let bed = Bed::new();
+    // Another planner on the same journal, with other stages, looks after it.
+    let case = aegis_core::testkit::mint::case("pay", "i1");
+    let (id, at) = (case.incident.clone(), case.opened_at);
+    let first = case.symptoms[0].clone();
+    let (service, kind) = (case.service.clone(), case.kind);
+    let opened = Opened::new(id.clone(), service.clone(), kind, first, Settings::default());
+    let opened = Record::Opened(Box::new(opened));
+    let fingerprint = case.fingerprint.clone();
+    let new = NewIncident { id: id.clone(), service, fingerprint, kind, at, opened, reopen: None };
+    bed.journal.open(new).await.unwrap();
+    let stage = Arc::new(Chaos::new(KnowsTheLine(bed.world.clone()), Mischief::Fail, 9));
+    let builder = observing(&bed).diagnoser(Arc::clone(&stage));
+    let handle = builder.build().unwrap().start().unwrap();
+    settle(&bed.clock, &handle, MINUTE, async || false).await;
+    assert_eq!(stage.left(), 9, "no stage of ours was asked");
+    assert_eq!(handle.incident(&id).await.unwrap().phase, Phase::Diagnosing);
 }

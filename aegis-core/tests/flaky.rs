@@ -87,7 +87,10 @@ impl Journal for Flaky {
     }
 
     async fn control(&self) -> Result<Control> {
-        self.inner.control().await
+        let control = self.inner.control().await;
+        // As a real one would, between a read and the write that follows it.
+        tokio::task::yield_now().await;
+        control
     }
 
     async fn set_control(&self, control: Control) -> Result<()> {
