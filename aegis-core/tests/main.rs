@@ -4,6 +4,7 @@
 mod bed;
 mod compile;
 mod conformance;
+mod discount;
 mod faults;
 mod flaky;
 mod heal;

@@ -151,6 +151,9 @@ pub struct Evidence {
     pub exercise: Exercise,
     /// Errors with a fingerprint that nobody had seen before this release.
     pub new_errors: u64,
+    /// Errors of other open incidents in the last look that its error rate did not show yet.
+    #[serde(default)]
+    pub ahead: u64,
     /// Whether the release needs extra proof to be kept.
     pub strict: bool,
 }
@@ -173,6 +176,7 @@ impl Evidence {
             metrics: Vec::new(),
             exercise: Exercise::default(),
             new_errors: 0,
+            ahead: 0,
             strict: false,
         }
     }

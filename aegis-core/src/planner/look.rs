@@ -7,7 +7,7 @@ use super::ServiceConfig;
 use super::driver::Driver;
 use super::engine::{Known, futile_counter, reverted_counter};
 use crate::error::Result;
-use crate::id::Timestamp;
+use crate::id::{Fingerprint, Timestamp};
 use crate::machine::{Incident, Record, Watch};
 use crate::model::{
     Baseline, Case, Cause, Evidence, Exercise, Location, Metric, MetricEvidence, Query, Readings,
@@ -75,7 +75,8 @@ impl Driver {
                 Samples::default()
             }
         };
-        let counted = add(&mut evidence, &service, &routes, &samples);
+        let foreign = self.foreign(&routes, &samples, &watch, &service, (from, now));
+        let counted = add(&mut evidence, &service, &routes, &samples, foreign);
         if !counted {
             due(&mut evidence, now);
         }
@@ -92,6 +93,25 @@ impl Driver {
         }
         let looked = |verdict| Record::Looked { evidence: Box::new(evidence), verdict };
         self.record(incident, "judge", done.map(|r| r.map(looked))).await
+    }
+
+    /// Failed requests that belong to other open incidents: as their sources count them by route, or
+    /// as their errors were seen, whichever is more.
+    fn foreign(
+        &self,
+        routes: &Routes,
+        samples: &Samples,
+        watch: &Watch,
+        service: &ServiceConfig,
+        window: (Timestamp, Timestamp),
+    ) -> u64 {
+        let counted = routes.others.iter().cloned().map(Metric::RouteErrors);
+        let counted = Routes::sum(samples, counted).unwrap_or(0);
+        let sightings = self.engine.lock(&self.engine.sightings);
+        let seen = routes.prints.iter().map(|print| {
+            sightings.count(&service.name, print, watch.live_at, window, &watch.revision)
+        });
+        counted.max(seen.sum())
     }
 
     fn add_sightings(
@@ -169,20 +189,27 @@ struct Routes {
     own: BTreeSet<String>,
     /// Those that fail for other open incidents: their errors are not this release's.
     others: BTreeSet<String>,
+    /// What identifies those errors.
+    prints: Vec<Fingerprint>,
 }
 
 impl Routes {
     fn of(case: &Case, known: Vec<(crate::id::IncidentId, Known)>, live_at: Timestamp) -> Self {
         let triggers = case.diagnosis.iter().flat_map(|d| &d.triggers);
         let own: BTreeSet<String> = triggers.map(|t| t.route.clone()).collect();
-        let others = known
+        let others: Vec<Known> = known
             .into_iter()
             .filter(|(id, known)| *id != case.incident && !blamed(case, known, live_at))
-            .flat_map(|(_, known)| known.triggers)
+            .map(|(_, known)| known)
+            .collect();
+        let prints = others.iter().map(|known| known.fingerprint.clone()).collect();
+        let others = others
+            .into_iter()
+            .flat_map(|known| known.triggers)
             .map(|t| t.route)
             .filter(|route| !own.contains(route))
             .collect();
-        Self { own, others }
+        Self { own, others, prints }
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -234,6 +261,26 @@ fn due(evidence: &mut Evidence, now: Timestamp) {
     }
 }
 
+/// Takes errors of other incidents out of the error rate: of the last look first, then of the two
+/// before it, since an error and its request are told by different sources at different times. What
+/// is left was told before its request.
+fn discount(rate: &mut MetricEvidence, mut errors: u64) -> u64 {
+    let looks = rate.values.iter_mut().zip(&rate.events).rev().take(3);
+    for (value, requests) in looks {
+        if errors == 0 {
+            break;
+        }
+        let Some(value) = value.as_mut().filter(|_| *requests > 0) else { continue };
+        // A count of requests, far below 2^53 and never negative.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let failed = (*value * *requests as f64).round().max(0.0) as u64;
+        let taken = failed.min(errors);
+        errors -= taken;
+        *value = (failed - taken) as f64 / *requests as f64;
+    }
+    errors
+}
+
 /// Adds one look's samples to the evidence; whether anybody counts the requests of the path that
 /// failed.
 fn add(
@@ -241,27 +288,25 @@ fn add(
     service: &ServiceConfig,
     routes: &Routes,
     samples: &Samples,
+    foreign: u64,
 ) -> bool {
     let requests = Routes::sum(samples, routes.own.iter().cloned().map(Metric::RouteRequests));
     if let Some(n) = requests {
         *evidence.exercise.requests.get_or_insert(0) += n;
     }
-    let foreign = Routes::sum(samples, routes.others.iter().cloned().map(Metric::RouteErrors));
     for metric in &service.metrics {
         let point = samples.get(metric).and_then(Readings::last);
-        let mut value = point.map(|p| p.value);
-        let weight = point.map_or(0, |p| p.weight);
-        if let (Metric::ErrorRate, Some(rate), Some(foreign)) = (metric, &mut value, foreign)
-            && weight > 0
-        {
-            *rate = (*rate - foreign as f64 / weight as f64).max(0.0);
-        }
+        let (value, weight) = (point.map(|p| p.value), point.map_or(0, |p| p.weight));
         let index = evidence.metrics.iter().position(|m| m.metric == *metric);
         let index = index.unwrap_or_else(|| {
             evidence.metrics.push(MetricEvidence::new(metric.clone()));
             evidence.metrics.len() - 1
         });
         evidence.metrics[index].push(value, weight);
+        if *metric == Metric::ErrorRate {
+            let left = discount(&mut evidence.metrics[index], foreign + evidence.ahead);
+            evidence.ahead = left.min(foreign);
+        }
     }
     !routes.own.is_empty()
 }

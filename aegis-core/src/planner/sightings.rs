@@ -8,7 +8,7 @@ use crate::id::{Fingerprint, Revision, ServiceName, Timestamp};
 /// Fingerprints remembered; the one that was silent longest is forgotten first.
 const FINGERPRINTS: usize = 10_000;
 /// Sightings remembered of each, newest last.
-const EACH: usize = 64;
+const EACH: usize = 256;
 
 /// Sightings from which a rate can be told.
 const RATED: usize = 3;
@@ -63,7 +63,8 @@ impl Sightings {
         self.seen.retain(|_, seen| last(seen) > limit);
     }
 
-    /// How often it was told after `from` and until `to`, where it happened after `since` to a process
+    /// How often it was told from `from` on and before `to`, so that what is told at the very moment of
+    /// a look counts in the next one, where it happened after `since` to a process
     /// that ran `revision` or is not known. A log that is read late still counts.
     pub(super) fn count(
         &self,
@@ -76,7 +77,7 @@ impl Sightings {
         let seen = self.seen.get(&(service.clone(), fingerprint.clone()));
         let hits = seen.into_iter().flat_map(|s| &s.recent).filter(|s| {
             let ours = s.revision.as_ref().is_none_or(|by| by == revision);
-            since < s.at && from < s.told && s.told <= to && ours
+            since < s.at && from <= s.told && s.told < to && ours
         });
         hits.count() as u64
     }
@@ -158,7 +159,7 @@ mod tests {
         sightings.note(&service, &print, at(11), at(11), Some(&new));
         sightings.note(&service, &print, at(12), at(12), None);
         let count = |from, to| sightings.count(&service, &print, at(9), (at(from), at(to)), &new);
-        assert_eq!((count(9, 12), count(11, 12), count(12, 13)), (2, 1, 0));
+        assert_eq!((count(9, 12), count(11, 12), count(12, 13)), (1, 1, 1));
     }
 
     #[test]
