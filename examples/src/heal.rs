@@ -81,7 +81,8 @@ async fn play_shop(
     let visitors = TrafficConfig::new(scene.address, scene.state.join("transcript.jsonl"));
     let traffic = Traffic::start(visitors.with_per_second(PACE), script::requests(&[]))?;
     story::warm_up(terminal, local, scene, CALM).await?;
-    terminal.line(Tone::Plain, format!("visitors now meet {} bugs:", options.bugs.len()));
+    let plural = if options.bugs.len() == 1 { "bug" } else { "bugs" };
+    terminal.line(Tone::Plain, format!("visitors now meet {} {plural}:", options.bugs.len()));
     for bug in &options.bugs {
         terminal.line(Tone::Faint, format!("  {}", bug.exception().trim_end_matches([':', ' '])));
     }

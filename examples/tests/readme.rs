@@ -9,7 +9,7 @@ const RUN_BY: [(&str, &str, &str); 7] = [
     ("make test", ".github/workflows/ci.yml", "- run: make test"),
     ("make check", ".github/workflows/ci.yml", "- run: make check"),
     // Benches are targets: where all of them are tested, each is run once.
-    ("make bench", "Makefile", "test --locked --workspace --all-targets"),
+    ("make bench", "Makefile", "TARGETS := --lib --bins --tests --benches"),
     (
         "cargo run -p aegis-examples --example quickstart",
         "examples/tests/small.rs",
