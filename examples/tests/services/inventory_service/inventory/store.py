@@ -16,6 +16,4 @@ def average(values: list[float]) -> float:
 
 def first_word(text: str | None) -> str:
     """First word, or "none" when there is no text."""
-    if text is None:
-        return "none"
     return text.split()[0]
