@@ -1,11 +1,11 @@
 //! Properties of the machine over random histories: a driver that asks the real policy gate, a remote
 //! that answers anything, people and time that interfere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aegis_core::machine::{
-    Effect, Entry, Incident, Opened, Phase, Record, Said, Settings, StageFailure, Step,
+    Effect, Entry, Incident, Opened, Phase, Record, Said, Settings, StageFailure, Step, Why,
 };
 use aegis_core::model::{
     Baseline, Case, Cause, Diagnosis, Evidence, Exercise, Fix, GateAnswer, GateReport, Grounds,
@@ -36,6 +36,10 @@ struct History {
     /// Fixes that were being verified, in order.
     offered: Vec<Digest>,
     written: BTreeSet<(EffectKey, Option<Digest>)>,
+    /// What each counter of the budget was taken for.
+    counters: BTreeMap<String, BTreeSet<String>>,
+    /// Writes that were intended, each under its own key.
+    spent: BTreeSet<EffectKey>,
 }
 
 fn revision(n: u8) -> Revision {
@@ -64,6 +68,8 @@ impl History {
             now: at,
             offered: Vec::new(),
             written: BTreeSet::new(),
+            counters: BTreeMap::new(),
+            spent: BTreeSet::new(),
         }
     }
 
@@ -119,6 +125,20 @@ impl History {
 
     /// A write that was ordered: intended, then answered, lost or failed.
     fn write(&mut self, key: &EffectKey, fix: Option<Digest>, c: &mut Chance<'_>) {
+        let budget = self.policy.config().budget;
+        for limit in budget.limits(key, self.now) {
+            let taken = self.counters.entry(limit.counter).or_default();
+            if !taken.contains(&key.to_string()) && taken.len() as u64 >= limit.most {
+                let spent = Why::Exhausted(String::from("the budget is spent"));
+                return self.apply(Record::Parked(spent));
+            }
+            taken.insert(key.to_string());
+        }
+        self.spent.insert(key.clone());
+        let of = |kind| self.spent.iter().filter(|k| k.kind == kind).count() as u64;
+        assert!(of(EffectKind::Submit) <= budget.submits_per_incident, "{:?}", self.spent);
+        assert!(of(EffectKind::Merge) <= budget.merges_per_incident, "{:?}", self.spent);
+        assert!(of(EffectKind::Revert) <= budget.reverts_per_incident, "{:?}", self.spent);
         let request = fix.clone().unwrap_or_else(|| Digest::of(["x"]));
         self.apply(Record::Intended { key: key.clone(), request });
         self.written.insert((key.clone(), fix));
@@ -386,7 +406,7 @@ proptest! {
         let replayed = Incident::replay(&entries).unwrap();
         prop_assert_eq!(&replayed, &history.incident);
         // One key, one request.
-        let mut fixes = std::collections::BTreeMap::new();
+        let mut fixes = BTreeMap::new();
         for (key, fix) in &history.written {
             if key.kind == EffectKind::Submit {
                 let before = fixes.insert(key.clone(), fix.clone());
