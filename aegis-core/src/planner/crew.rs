@@ -187,9 +187,11 @@ mod tests {
     use crate::id::Timestamp;
     use crate::port::Silent;
     use crate::testkit::ManualClock;
+    use tokio::runtime::Runtime;
+    use tokio::task::JoinHandle;
 
     /// A runtime with one thread for stage calls, and a call that holds it until it is told to end.
-    fn crowded() -> (tokio::runtime::Runtime, ManualClock, Arc<Crew>, oneshot::Sender<()>) {
+    fn crowded() -> (Runtime, ManualClock, Arc<Crew>, oneshot::Sender<()>) {
         let threads = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(1).build();
         let runtime = threads.unwrap();
         let clock = ManualClock::new(Timestamp::from_ms(0));
@@ -203,11 +205,14 @@ mod tests {
         (runtime, clock, crew, end)
     }
 
-    #[test]
-    fn a_write_whose_caller_has_given_up_never_begins() {
-        let (runtime, clock, crew, end) = crowded();
+    /// A write that waits for a thread, and whether it ever began.
+    fn waiting_write(
+        runtime: &Runtime,
+        clock: &ManualClock,
+        crew: &Arc<Crew>,
+    ) -> (JoinHandle<Result<()>>, Arc<AtomicBool>) {
         let wrote = Arc::new(AtomicBool::new(false));
-        let (own, flag) = (Arc::clone(&crew), Arc::clone(&wrote));
+        let (own, flag) = (Arc::clone(crew), Arc::clone(&wrote));
         let waiting = runtime.spawn(async move {
             let write = async move {
                 flag.store(true, Ordering::SeqCst);
@@ -218,6 +223,13 @@ mod tests {
         while clock.next_wake().is_none() {
             std::thread::yield_now();
         }
+        (waiting, wrote)
+    }
+
+    #[test]
+    fn a_write_whose_caller_has_given_up_never_begins() {
+        let (runtime, clock, crew, end) = crowded();
+        let (waiting, wrote) = waiting_write(&runtime, &clock, &crew);
         clock.advance(Duration::from_secs(10));
         let error = runtime.block_on(waiting).unwrap().unwrap_err();
         assert_eq!((error.kind(), error.retry()), (ErrorKind::Exhausted, Retry::Backoff));
@@ -232,18 +244,7 @@ mod tests {
     #[test]
     fn a_write_whose_caller_was_dropped_never_begins() {
         let (runtime, clock, crew, end) = crowded();
-        let wrote = Arc::new(AtomicBool::new(false));
-        let (own, flag) = (Arc::clone(&crew), Arc::clone(&wrote));
-        let waiting = runtime.spawn(async move {
-            let write = async move {
-                flag.store(true, Ordering::SeqCst);
-                Ok(())
-            };
-            own.call("merge", Duration::from_secs(10), Late::Leave, write).await
-        });
-        while clock.next_wake().is_none() {
-            std::thread::yield_now();
-        }
+        let (waiting, wrote) = waiting_write(&runtime, &clock, &crew);
         waiting.abort();
         runtime.block_on(waiting).unwrap_err();
         end.send(()).unwrap();
