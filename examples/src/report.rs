@@ -1,10 +1,12 @@
 //! The report of a run, from the journal alone.
 
+mod history;
+
 use aegis_core::machine::{Entry, Incident, Phase, Record};
 use aegis_core::model::TestCounts;
 use aegis_core::port::{Filter, Journal};
 use aegis_core::stage::Rollout;
-use aegis_core::{EffectKind, Result};
+use aegis_core::Result;
 use serde::Serialize;
 
 /// The report of a run; unknown is null.
@@ -32,17 +34,55 @@ pub struct Row {
     pub stages: Vec<StageTime>,
     /// The verification's confidence, from 0 to 1.
     pub confidence: Option<f64>,
-    /// The branch that carried the fix.
+    /// The branch that carried the last fix.
     pub branch: Option<String>,
-    /// The commit that merged it.
+    /// The commit that merged it, where it was merged.
     pub merge_commit: Option<String>,
     /// The suite on the base and on the patched tree.
     pub tests: Tests,
-    /// The commit that took it back.
+    /// The commit that took back the last fix, or the release that was watched.
     pub reverted_by: Option<String>,
+    /// Which scenario of a played run it belongs to.
+    pub scenario: Option<String>,
+    /// The release of somebody's that it watched.
+    pub release: Option<String>,
+    /// When it was opened, in milliseconds since the epoch.
+    pub opened_at: i64,
+    /// When it was closed; unknown while it is open.
+    pub closed_at: Option<i64>,
+    /// Why it waits for a person.
+    pub why: Option<String>,
+    /// Everything that was offered for merging, in order.
+    pub submissions: Vec<Submission>,
+    /// When a release was held, and why.
+    pub held: Vec<Held>,
     /// What a table says beside it; not part of the file.
     #[serde(skip)]
     pub beside: Beside,
+}
+
+/// One fix that was offered for merging.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Submission {
+    /// Which one of its incident, from 1.
+    pub attempt: u32,
+    /// The branch that carried it.
+    pub branch: String,
+    /// The commit that merged it.
+    pub merge_commit: Option<String>,
+    /// The commit that took it back.
+    pub reverted_by: Option<String>,
+}
+
+/// A time in which a release was held: by policy, or for a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Why.
+    pub why: String,
+    /// Since when, in milliseconds since the epoch.
+    pub from: i64,
+    /// Until when; unknown while it lasts.
+    pub to: Option<i64>,
 }
 
 /// Time in one phase.
@@ -77,8 +117,6 @@ pub struct Counts {
 pub struct Beside {
     /// What broke, in a line.
     pub title: String,
-    /// Why it waits for a person.
-    pub why: Option<String>,
     /// From the first signal to the merge, without the time queued behind another release.
     pub to_merge_ms: Option<u64>,
     /// The part of it spent in the service's own test, replay and check processes.
@@ -113,7 +151,8 @@ pub fn row(entries: &[Entry]) -> Result<Row> {
     let counts = |c: Option<TestCounts>| c.map(|c| Counts { passed: c.passed, failed: c.failed });
     let end = entries.last().map_or(case.opened_at, |e| e.at);
     let stages = incident.time_in_phases(end);
-    let submitted = incident.submission > 0;
+    let history = history::of(entries)?;
+    let last = history.submissions.last();
     Ok(Row {
         id: case.incident.to_string(),
         service: case.service.to_string(),
@@ -122,13 +161,20 @@ pub fn row(entries: &[Entry]) -> Result<Row> {
         outcome: incident.phase.name().to_owned(),
         stages: stages.into_iter().map(|(p, ms)| StageTime { name: p.name(), ms }).collect(),
         confidence: proof.map(|p| p.confidence().ratio()),
-        branch: submitted.then(|| incident.key(EffectKind::Submit).branch()),
-        merge_commit: incident.merged.as_ref().map(ToString::to_string),
+        branch: last.map(|s| s.branch.clone()),
+        merge_commit: last.and_then(|s| s.merge_commit.clone()),
         tests: Tests {
             before: proof.and_then(|p| counts(p.tests.before)),
             after: proof.and_then(|p| counts(p.tests.after)),
         },
-        reverted_by: incident.reverted.as_ref().map(ToString::to_string),
+        reverted_by: last.map_or(history.taken_back, |s| s.reverted_by.clone()),
+        scenario: None,
+        release: history.release,
+        opened_at: case.opened_at.as_ms(),
+        closed_at: incident.phase.is_terminal().then(|| incident.since.as_ms()),
+        why: incident.why.as_ref().map(ToString::to_string),
+        submissions: history.submissions,
+        held: history.held,
         beside: beside(&incident, entries),
     })
 }
@@ -147,7 +193,6 @@ fn beside(incident: &Incident, entries: &[Entry]) -> Beside {
     });
     Beside {
         title: incident.case.symptoms.first().map(|s| s.title.to_string()).unwrap_or_default(),
-        why: incident.why.as_ref().map(ToString::to_string),
         to_merge_ms: total.map(|t| t.saturating_sub(queued)),
         tests_ms: verified.sum::<u64>() + checks_ms(entries),
         closed: incident.phase.is_terminal(),

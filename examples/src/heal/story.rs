@@ -200,7 +200,7 @@ pub(super) fn tell(
             );
             terminal.text(Tone::Plain, text);
         }
-        if let Some(why) = &row.beside.why {
+        if let Some(why) = &row.why {
             terminal.text(Tone::Bad, format!("{}  {why}", row.id));
         }
     }
