@@ -15,7 +15,7 @@
 //!
 //! // ... start the shop on port 8000, then:
 //! let config = TrafficConfig::new(([127, 0, 0, 1], 8000).into(), "transcript.jsonl".into());
-//! let traffic = Traffic::start(config, script::requests(&script::Bug::ALL))?;
+//! let traffic = Traffic::start(config, script::requests(&script::Bug::CRASHES))?;
 //! let totals = traffic.stop().await?;
 //! println!("{} requests, {} errors", totals.requests, totals.errors);
 //! # Ok(())

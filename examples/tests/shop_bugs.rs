@@ -23,6 +23,7 @@ pub(crate) fn documented(bug: Bug) -> Edit {
         Bug::ZeroDivision => ZERO,
         Bug::GuestReceipt => GUEST,
         Bug::UnlistedCountry => COUNTRY,
+        other => panic!("{other:?} is mended by the templates"),
     }
 }
 
@@ -35,12 +36,13 @@ fn hasty(bug: Bug) -> Edit {
             "    if customer is None:\n        return \"\"\n    return f\"{customer.name}, ",
         ),
         Bug::UnlistedCountry => (COUNTRY.0, "SHIPPING.get(country, 0)"),
+        other => panic!("{other:?} is mended by the templates"),
     }
 }
 
 fn fixed(with: fn(Bug) -> Edit) -> Built {
     let built = built();
-    for bug in Bug::ALL {
+    for bug in Bug::CRASHES {
         let (from, to) = with(bug);
         built.edit(bug.file(), from, to);
     }
@@ -53,7 +55,7 @@ fn fixed(with: fn(Bug) -> Edit) -> Built {
 async fn each_trigger_answers_500_and_leaves_its_traceback() {
     let built = built();
     let shop = built.start();
-    for bug in Bug::ALL {
+    for bug in Bug::CRASHES {
         let before = shop.stderr().len();
         for answered in shop.ask(bug.triggers()).await {
             assert_eq!(answered.status, 500, "{answered:?}");
@@ -71,7 +73,7 @@ async fn each_trigger_answers_500_and_leaves_its_traceback() {
 async fn the_documented_fixes_give_the_expected_answers() {
     let built = fixed(documented);
     let shop = built.start();
-    for answered in shop.ask(script::requests(&Bug::ALL)).await {
+    for answered in shop.ask(script::requests(&Bug::CRASHES)).await {
         assert_eq!(answered.status, 200, "{answered:?}");
         let expected = script::expected(&answered.path).unwrap();
         assert!(holds(&expected, &answered.json()), "{answered:?} is not {expected}");
@@ -83,7 +85,7 @@ async fn the_documented_fixes_give_the_expected_answers() {
 async fn hasty_fixes_give_wrong_answers() {
     let built = fixed(hasty);
     let shop = built.start();
-    for bug in Bug::ALL {
+    for bug in Bug::CRASHES {
         for answered in shop.ask(bug.triggers()).await {
             assert_eq!(answered.status, 200, "{answered:?}");
             let expected = script::expected(&answered.path).unwrap();

@@ -66,7 +66,7 @@ impl Default for Options {
             theirs: None,
             state: None,
             json: None,
-            bugs: Bug::ALL.to_vec(),
+            bugs: Bug::CRASHES.to_vec(),
             autonomy: Autonomy::Auto,
             watch: None,
             limit: None,

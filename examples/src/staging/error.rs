@@ -48,6 +48,16 @@ pub enum StagingError {
         /// What is wrong with it.
         why: String,
     },
+    /// A person's release can't be made.
+    #[error(
+        "{change} can't be released: {why}; build the shop anew, or commit or undo what is in the way"
+    )]
+    Release {
+        /// The name of the change.
+        change: &'static str,
+        /// What is in the way.
+        why: String,
+    },
     /// Git refused.
     #[error("the shop's repository could not be built: {0}; remove its folder and try again")]
     Git(#[from] git2::Error),

@@ -2,6 +2,7 @@
 
 mod error;
 mod mail;
+pub mod release;
 pub mod script;
 pub mod shop;
 pub mod venv;
