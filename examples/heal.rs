@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aegis_core::policy::Autonomy;
-use aegis_examples::heal::{self, Options, Theirs};
+use aegis_examples::heal::{self, Options, Scenario, Theirs};
 use aegis_examples::staging::script::Bug;
 use lexopt::prelude::*;
 
 const HELP: &str = "\
-A small web shop with three latent crash bugs runs under traffic; Aegis detects, diagnoses, fixes,
-verifies, merges and watches, with no account and no network service. With --repo it looks after a
-Python service of yours instead.
+A small web shop runs under traffic. Bugs wake up in it, people release what they should not, errors
+come in storms; Aegis detects, diagnoses, fixes, verifies, merges, watches, takes back, and asks a
+person where it must not decide, with no account and no network service. With --repo it looks after
+a Python service of yours instead.
 
 Usage: make heal [ARGS='OPTIONS']
        cargo run -p aegis-examples --example heal -- [OPTIONS]
@@ -27,7 +28,10 @@ Options:
   -h, --help        this text
 
 The shop:
-  --bugs LIST       zero,none,key or a part of it: which bugs visitors meet  [all three]
+  --scenarios LIST  which scenarios are played, by name  [all; with less than auto: crash-bugs]
+  --bugs LIST       zero,none,key or a part of it: which crash bugs visitors meet  [all three]
+  --real-time       the times that production gets by default: a sample every 30 s, a release
+                    watched for 5 minutes; takes more than an hour
 
 A service of yours, in a Git repository with its release branch checked out:
   --repo DIR        its repository; fixes are committed to branches there and merged
@@ -86,6 +90,8 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("state") => options.state = Some(PathBuf::from(parser.value()?)),
             Long("json") => options.json = Some(PathBuf::from(parser.value()?)),
             Long("watch") => options.watch = Some(parser.value()?.parse()?),
+            Long("real-time") => options.real_time = true,
+            Long("scenarios") => options.scenarios = scenarios(&parser.value()?.string()?)?,
             Long("for") => options.limit = Some(parser.value()?.parse()?),
             Long("bugs") => options.bugs = bugs(&parser.value()?.string()?)?,
             Long("autonomy") => options.autonomy = autonomy(&parser.value()?.string()?)?,
@@ -141,6 +147,15 @@ fn autonomy(level: &str) -> Result<Autonomy, lexopt::Error> {
         "auto" => Ok(Autonomy::Auto),
         other => Err(format!("no autonomy {other:?}: observe, propose, approve or auto").into()),
     }
+}
+
+fn scenarios(list: &str) -> Result<Vec<Scenario>, lexopt::Error> {
+    let known = || Scenario::ALL.map(Scenario::name).join(", ");
+    let named = |name: &str| {
+        let found = Scenario::from_name(name);
+        found.ok_or_else(|| format!("no scenario {name:?}: {}", known()).into())
+    };
+    list.split(',').map(named).collect()
 }
 
 fn bugs(list: &str) -> Result<Vec<Bug>, lexopt::Error> {

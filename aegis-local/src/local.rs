@@ -211,6 +211,11 @@ impl Local {
         &self.repository
     }
 
+    /// The deployer, for a host that wraps it.
+    pub fn deployer(&self) -> &Arc<GitDeployer> {
+        &self.deployer
+    }
+
     /// The verifier, to run the suite ahead of time.
     pub fn verifier(&self) -> &Arc<PythonVerifier> {
         &self.verifier

@@ -1,34 +1,38 @@
 //! The story of `make heal`: stage a service, let it break, let it heal, tell what happened.
 
+mod acts;
+mod notes;
 mod options;
+mod pace;
+mod play;
 mod run_file;
+mod scenario;
 mod scene;
 mod story;
+mod witness;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aegis_core::planner::Handle;
+use aegis_core::policy::PolicyConfig;
 use aegis_core::port::Journal;
 use aegis_local::local::Local;
+use aegis_local::notify::LogNotifier;
 use aegis_sql::SqliteJournal;
 
 pub use options::{Options, Theirs};
+pub use scenario::{Expected, Scenario};
 
 use crate::report;
 use crate::staging::script;
 use crate::terminal::{Terminal, Tone};
 use crate::traffic::{Totals, Traffic, TrafficConfig};
+use play::Play;
 use run_file::RunFile;
 use scene::Scene;
 
 /// Anything that keeps a run from being played.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Visitors before the first one meets a bug: what is normal has to be seen first.
-const CALM: Duration = Duration::from_secs(5);
-/// Visitors after the last incident is closed, to show that the routes work.
-const AFTER: Duration = Duration::from_secs(3);
 /// Requests a second.
 const PACE: f64 = 40.0;
 
@@ -40,21 +44,29 @@ pub async fn run(options: Options) -> Result<bool, Failure> {
     let journal = SqliteJournal::create_or_open(scene.state.join("journal.db")).await?;
     let journal: Arc<dyn Journal> = Arc::new(journal);
     let local = scene.start_service(&mut terminal).await?;
-    let handle = scene.start_planner(&local, &journal, &options)?;
-    let watch = options.watch().as_secs();
+    let watch = options.pace().settings.watch_ms / 1_000;
     terminal.line(Tone::Faint, format!("a release is watched for {watch} s; the default is 300 s"));
     let (complete, totals) = if options.theirs.is_some() {
+        let policy = PolicyConfig::new(options.autonomy);
+        let planner = scene.planner(&local, &journal, policy, &options.pace());
+        let handle = planner.notifier(Arc::new(LogNotifier::new())).build()?.start()?;
         story::look_after(&mut terminal, &local, &handle, &scene, &options).await?;
+        handle.shutdown().await?;
         (true, None)
     } else {
-        let (complete, totals) =
-            play_shop(&mut terminal, &local, &handle, &scene, &options).await?;
+        let shop = (&scene, &local);
+        let (complete, totals) = play_shop(&mut terminal, shop, &journal, &options).await?;
         (complete, Some(totals))
     };
-    handle.shutdown().await?;
     local.close(true).await?;
 
-    let report = report::read(journal.as_ref()).await?;
+    let mut report = report::read(journal.as_ref()).await?;
+    if options.theirs.is_none() {
+        let run = RunFile::read(&scene.state)?;
+        for row in &mut report.incidents {
+            row.scenario = run.row_at(row.opened_at).map(str::to_owned);
+        }
+    }
     story::tell(&mut terminal, &report, totals.as_ref(), &scene);
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -69,27 +81,27 @@ pub async fn run(options: Options) -> Result<bool, Failure> {
     Ok(good)
 }
 
-/// Visitors of the shop, who after a while meet its bugs; whether all was over in time.
+/// Visitors of the shop, and the scenarios; whether all were played to their end.
 async fn play_shop(
     terminal: &mut Terminal,
-    local: &Local,
-    handle: &Handle,
-    scene: &Scene,
+    (scene, local): (&Scene, &Local),
+    journal: &Arc<dyn Journal>,
     options: &Options,
 ) -> Result<(bool, Totals), Failure> {
-    let changes = handle.changes();
     let visitors = TrafficConfig::new(scene.address, scene.state.join("transcript.jsonl"));
     let traffic = Traffic::start(visitors.with_per_second(PACE), script::requests(&[]))?;
-    story::warm_up(terminal, local, scene, CALM).await?;
-    let plural = if options.bugs.len() == 1 { "bug" } else { "bugs" };
-    terminal.line(Tone::Plain, format!("visitors now meet {} {plural}:", options.bugs.len()));
-    for bug in &options.bugs {
-        terminal.line(Tone::Faint, format!("  {}", bug.exception().trim_end_matches([':', ' '])));
+    let mut play = Play::new(terminal, (scene, local), options, Arc::clone(journal), traffic);
+    play.plan(acts::policy(options)).await?;
+    story::warm_up(play.terminal, local, scene, play.pace.calm).await?;
+    let mut complete = true;
+    if let Err(e) = acts::all(&mut play).await {
+        play.terminal.line(Tone::Bad, e);
+        complete = false;
     }
-    traffic.replace(script::requests(&options.bugs));
-    let complete = story::watch(terminal, handle, changes, &traffic, options).await?;
-    if complete {
-        tokio::time::sleep(AFTER).await;
+    for write in play.witness.repeated() {
+        let text = format!("{write} was written again without a look at how far it had got");
+        play.terminal.line(Tone::Bad, text);
+        complete = false;
     }
-    Ok((complete, traffic.stop().await?))
+    Ok((complete, play.end().await?))
 }

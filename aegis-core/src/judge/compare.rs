@@ -44,6 +44,8 @@ pub(super) struct Finding<'a> {
     pub(super) failures: Option<(f64, f64)>,
     /// Whether it is rising, over how many looks.
     pub(super) rising: Option<usize>,
+    /// Whether it is lower than it was, however little.
+    pub(super) falling: bool,
 }
 
 impl Finding<'_> {
@@ -157,6 +159,7 @@ fn rates<'a>(
         looks: looks.len(),
         failures: Some((failed, total)),
         rising: rising(&series),
+        falling: trend::falling(&series),
     }
 }
 
@@ -211,6 +214,7 @@ fn levels<'a>(
         looks,
         failures: health.then(|| (tail.iter().filter(|&&v| bad(v)).count() as f64, n as f64)),
         rising,
+        falling: trend::falling(&values),
     }
 }
 

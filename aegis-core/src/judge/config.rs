@@ -20,10 +20,14 @@ pub struct JudgeConfig {
     /// Looks with a value that a metric needs before it can take a release back or speak for it.
     /// Default 3: a single look shows restarts and requests in flight.
     pub min_looks: usize,
-    /// The share of the window in which latency and resources alone take nothing back, `0.0..=1.0`.
-    /// Default 0.7: caches and just-in-time compilers take 10 to 150 s of five minutes to warm up,
-    /// and the newest looks, which decide, must lie behind that. Errors and health do not wait.
+    /// The share of the window in which latency and resources that are falling take nothing back,
+    /// `0.0..=1.0`. Default 0.7: caches and just-in-time compilers take 10 to 150 s of five minutes to
+    /// warm up, and the newest looks, which decide, must lie behind that. Errors and health do not
+    /// wait.
     pub patience: f64,
+    /// The same for those that stay where they are or rise, where it is less. Default 0.5: what warms
+    /// up for 150 s of five minutes shows by then that it falls.
+    pub patience_steady: f64,
     /// How often the incident's own error may come back before its fix is taken back. Default 2:
     /// one may come from a request in flight during the switch.
     pub recurrences: u64,
@@ -66,6 +70,7 @@ impl Default for JudgeConfig {
             strict_at: Confidence::from_percent(70),
             min_looks: 3,
             patience: 0.7,
+            patience_steady: 0.5,
             recurrences: 2,
             new_errors: 3,
             effect: 1.25,
@@ -106,10 +111,12 @@ impl JudgeConfig {
         self
     }
 
-    /// Says for which share of the window latency and resources alone take nothing back.
+    /// Says for which share of the window latency and resources alone take nothing back: those that
+    /// are falling, and those that are not.
     #[must_use]
-    pub fn with_patience(mut self, share: f64) -> Self {
-        self.patience = share;
+    pub fn with_patience(mut self, falling: f64, steady: f64) -> Self {
+        self.patience = falling;
+        self.patience_steady = steady;
         self
     }
 

@@ -59,6 +59,9 @@ use crate::model::{Case, Evidence, Grounds, Metric, Verdict};
 use crate::stage::RollbackJudge;
 use compare::{Finding, Standing, Traffic, assess, felt};
 
+/// Looks in which it can be told whether a metric falls.
+const LEANING: usize = 6;
+
 /// A judge that knows nothing but statistics.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Statistical {
@@ -136,12 +139,17 @@ pub fn verdict(evidence: &Evidence, config: &JudgeConfig) -> Verdict {
 
 /// Whether the metrics prove that the release made things worse, and still does.
 fn proven(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig) -> bool {
-    let patient = elapsed(evidence) < config.patience;
+    let elapsed = elapsed(evidence);
+    let patient = |f: &Finding<'_>| {
+        let steady = config.patience_steady.min(config.patience);
+        let waits = f.falling || f.looks < LEANING;
+        f.warms_up() && elapsed < if waits { config.patience } else { steady }
+    };
     let logs: Vec<f64> = findings
         .iter()
         .filter(|f| f.standing != Standing::Unknown)
         .map(|f| match f.standing {
-            Standing::Worse if !(patient && f.warms_up()) => f.evidence,
+            Standing::Worse if !patient(f) => f.evidence,
             _ => f64::NEG_INFINITY,
         })
         .collect();

@@ -146,8 +146,8 @@ fn flat_noise_is_kept() {
 #[test]
 fn a_doubled_latency_goes_as_soon_as_it_had_time_to_warm_up() {
     let scene = Scene::new().latency(1, |_| 2.0).errors(1, 50, 0.0, |_| 0.0);
-    assert!(matches!(verdict_of_at(&scene, 20), Verdict::Watch(_)));
-    let g = rolled_back_within(&scene, 21);
+    assert!(matches!(verdict_of_at(&scene, 14), Verdict::Watch(_)));
+    let g = rolled_back_within(&scene, 15);
     assert!(g.reasons[0].starts_with("latency P95 0."), "{g:?}");
     assert!(g.reasons[0].contains(" s against 0."), "{g:?}");
 }
@@ -182,6 +182,14 @@ fn a_ramp_that_is_not_there_yet_is_not_kept() {
 fn a_cold_cache_that_settles_is_waited_out() {
     for seconds in [10.0, 30.0, 60.0] {
         kept(&Scene::new().latency(5, |i| 1.0 + 4.0 * (-i * 10.0 / seconds).exp()));
+    }
+}
+
+#[test]
+fn a_warm_up_that_takes_half_of_the_window_is_waited_out() {
+    for seed in 0..50 {
+        kept(&Scene::new().latency(seed, |i| 1.0 + 4.0 * (1.0 - i / 15.0).max(0.0)));
+        kept(&Scene::new().latency(seed, |i| if i < 12.0 { 3.0 } else { 1.0 }));
     }
 }
 

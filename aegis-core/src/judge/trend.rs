@@ -27,6 +27,14 @@ pub(super) fn rising(values: &[f64]) -> bool {
     mann_kendall(values) >= 2.0
 }
 
+/// Whether the newest half lies below the older one, by 5% of it or by a trend: less proof than
+/// [`settling`] needs, enough to wait.
+pub(super) fn falling(values: &[f64]) -> bool {
+    let half = values.len() / 2;
+    let (older, newer) = (median(&values[..half]), median(&values[values.len() - half..]));
+    half > 0 && (newer < 0.95 * older || mann_kendall(values) <= -1.0)
+}
+
 /// Whether the values came down from their peak and go on falling towards `normal`, as a cold cache
 /// does. Of what the peak had above normal, the newest three lost 70%, or they lost 30% and the fall
 /// is significant, or strict where there are few values. A plateau does not settle: where there are
@@ -76,6 +84,12 @@ mod tests {
         assert!(!settling(&[5.0, 4.9, 5.1, 4.9, 5.0, 4.8, 5.0], 1.0));
         assert!(!settling(&[2.0, 3.0, 5.0], 1.0));
         assert!(!settling(&[], 1.0));
+    }
+
+    #[test]
+    fn a_slow_warm_up_falls_and_a_plateau_does_not() {
+        assert!(falling(&[5.0, 4.9, 4.4, 4.2]) && falling(&[5.0, 4.0, 3.0]));
+        assert!(!falling(&[5.0, 5.1, 4.9, 5.0]) && !falling(&[3.0, 4.0, 5.0]) && !falling(&[5.0]));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use aegis_core::policy::Autonomy;
 
+use super::pace::Pace;
+use super::scenario::Scenario;
 use crate::staging::script::Bug;
 
 /// What a run is told.
@@ -16,8 +18,12 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Where to write the report.
     pub json: Option<PathBuf>,
-    /// Which bugs visitors of the shop meet.
+    /// Which scenarios the shop plays; all of them where it is empty, and autonomy lets them end.
+    pub scenarios: Vec<Scenario>,
+    /// Which crash bugs visitors of the shop meet.
     pub bugs: Vec<Bug>,
+    /// Whether the shop is played with the default times.
+    pub real_time: bool,
     /// How far Aegis may go.
     pub autonomy: Autonomy,
     /// Seconds that a release is watched.
@@ -66,7 +72,9 @@ impl Default for Options {
             theirs: None,
             state: None,
             json: None,
+            scenarios: Vec::new(),
             bugs: Bug::CRASHES.to_vec(),
+            real_time: false,
             autonomy: Autonomy::Auto,
             watch: None,
             limit: None,
@@ -75,10 +83,24 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How long a release is watched.
-    pub(super) fn watch(&self) -> Duration {
+    /// The times of the run.
+    pub(super) fn pace(&self) -> Pace {
+        if self.real_time {
+            return Pace::real_time();
+        }
         let usual = if self.theirs.is_some() { 300 } else { 8 };
-        Duration::from_secs(self.watch.unwrap_or(usual))
+        Pace::of(Duration::from_secs(self.watch.unwrap_or(usual)))
+    }
+
+    /// The scenarios that are played: with less than Auto, or with a part of the crash bugs, only those.
+    #[must_use]
+    pub fn scenarios(&self) -> Vec<Scenario> {
+        let all = self.autonomy == Autonomy::Auto && self.bugs.len() == Bug::CRASHES.len();
+        match &self.scenarios[..] {
+            [] if all => Scenario::ALL.to_vec(),
+            [] => vec![Scenario::CrashBugs],
+            named => named.to_vec(),
+        }
     }
 
     pub(super) fn state(&self) -> PathBuf {

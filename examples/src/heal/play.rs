@@ -66,7 +66,7 @@ impl<'a> Play<'a> {
             local,
             traffic,
             running: None,
-            since: Timestamp::default(),
+            since: Timestamp::from_ms(0),
         }
     }
 
@@ -75,12 +75,9 @@ impl<'a> Play<'a> {
         self.rest().await?;
         let (notes, notices) = notes::Notes::new();
         let witness = self.witness.clone();
-        let handle = self.scene.start_planner(
-            self.local,
-            &self.journal,
-            (policy, self.pace),
-            |builder| builder.deployer(witness).notifier(Arc::new(notes)).build(),
-        )?;
+        let builder = self.scene.planner(self.local, &self.journal, policy, &self.pace);
+        let planner = builder.deployer(witness).notifier(Arc::new(notes)).build()?;
+        let handle = planner.start()?;
         let changes = handle.changes();
         self.running = Some(Running { handle, changes, notices });
         Ok(())

@@ -3,7 +3,15 @@
 use std::io;
 use std::path::Path;
 
+use aegis_core::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// From when on incidents belong to a row of the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    row: String,
+    from: i64,
+}
 
 /// A run's file in its state folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,13 +22,47 @@ pub(super) struct RunFile {
     pub(super) base: String,
     /// Whether the run came to its end.
     pub(super) finished: bool,
+    /// How many scenarios are done.
+    #[serde(default)]
+    pub(super) done: usize,
+    /// Which incidents belong to which row, in the order of time.
+    #[serde(default)]
+    pub(super) marks: Vec<Mark>,
+    /// Releases that a person has made.
+    #[serde(default)]
+    pub(super) released: Vec<String>,
 }
 
 impl RunFile {
+    /// A run that begins.
+    pub(super) fn new(port: u16, base: String) -> Self {
+        let (marks, released) = (Vec::new(), Vec::new());
+        Self { port, base, finished: false, done: 0, marks, released }
+    }
+
+    /// Marks that incidents belong to `row` from `now` on; since when they do, where it was marked.
+    pub(super) fn mark(&mut self, row: &str, now: Timestamp) -> Timestamp {
+        if let Some(known) = self.marks.iter().find(|mark| mark.row == row) {
+            return Timestamp::from_ms(known.from);
+        }
+        self.marks.push(Mark { row: row.to_owned(), from: now.as_ms() });
+        now
+    }
+
+    /// The row that an incident belongs to which was opened at `at`.
+    pub(super) fn row_at(&self, at: i64) -> Option<&str> {
+        self.marks.iter().rev().find(|mark| mark.from <= at).map(|mark| mark.row.as_str())
+    }
+
     /// The unfinished run of a folder, where there is one.
     pub(super) fn unfinished(state: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(state.join("run.json")).ok()?;
         serde_json::from_str::<Self>(&text).ok().filter(|run| !run.finished)
+    }
+
+    /// The run of a folder.
+    pub(super) fn read(state: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_str(&std::fs::read_to_string(state.join("run.json"))?)?)
     }
 
     /// Writes the file; a crash leaves the old one or the new one.

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::detect::DetectConfig;
-use aegis_core::machine::Settings;
-use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig};
+use aegis_core::planner::ServiceConfig;
 use aegis_core::policy::PolicyConfig;
 use aegis_core::port::{Journal, Repository as _};
 use aegis_local::git::GitRepository;
-use aegis_local::local::{Local, LocalConfig};
-use aegis_local::notify::LogNotifier;
+use aegis_local::local::{Local, LocalBuilder, LocalConfig};
 use aegis_local::service::ServiceSpec;
 
+use super::pace::Pace;
 use super::{Failure, Options, RunFile, Theirs};
 use crate::staging::{shop, venv};
 use crate::terminal::{Terminal, Tone};
@@ -24,7 +23,7 @@ use crate::terminal::{Terminal, Tone};
 pub(super) struct Scene {
     pub(super) state: PathBuf,
     pub(super) repository: PathBuf,
-    pub(super) base: String,
+    pub(super) run: RunFile,
     /// Where the shop listens; nowhere for a service of somebody's.
     pub(super) address: SocketAddr,
     pub(super) resumed: bool,
@@ -55,8 +54,8 @@ impl Scene {
             Some(theirs) => (their_spec(theirs, &venv.root)?, theirs.repository.clone()),
             None => (shop_spec(&state, address, &venv.root), state.join("shop")),
         };
-        let (base, resumed) = (run.base, resumed.is_some());
-        Ok(Self { state, repository, base, address, resumed, spec })
+        let resumed = resumed.is_some();
+        Ok(Self { state, repository, run, address, resumed, spec })
     }
 
     /// Starts the service as a real process, or adopts it.
@@ -80,43 +79,48 @@ impl Scene {
         Ok(local)
     }
 
-    /// Starts the planner; only its configuration differs from a host's.
-    pub(super) fn start_planner(
+    /// The planner with every stage in place; only its times and its policy differ from a host's.
+    pub(super) fn planner(
         &self,
         local: &Local,
         journal: &Arc<dyn Journal>,
-        options: &Options,
-    ) -> Result<Handle, Failure> {
-        let watch = options.watch();
-        let look = (watch / 10).clamp(Duration::from_millis(200), Duration::from_secs(10));
-        let settings = Settings::default()
-            .with_watch(watch, look)
-            .with_poll(Duration::from_millis(50))
-            .with_exercise(5);
+        policy: PolicyConfig,
+        pace: &Pace,
+    ) -> LocalBuilder {
         let detect = DetectConfig::default().with_warm_up(20);
         let service = ServiceConfig::new(self.spec.name.clone());
-        let service = service.with_settings(settings).with_detect(detect);
-        let observe = (watch / 60).max(Duration::from_millis(500));
-        let planner = local
-            .planner(PolicyConfig::new(options.autonomy), service)
-            .config(PlannerConfig::new().with_observe_every(observe))
+        let service = service.with_settings(pace.settings).with_detect(detect);
+        local
+            .planner(policy, service)
+            .config(pace.planner)
             .journal(Arc::clone(journal))
             .owner(aegis_sql::owner())
-            .notifier(Arc::new(LogNotifier::new()))
-            .build()?;
-        Ok(planner.start()?)
+    }
+
+    /// The log of the shop's nightly job.
+    pub(super) fn nightly_log(&self) -> PathBuf {
+        self.state.join(NIGHTLY)
+    }
+
+    /// The interpreter that the service runs on.
+    pub(super) fn python(&self) -> PathBuf {
+        let venv = self.spec.python.clone().unwrap_or_default();
+        venv.join("bin/python")
     }
 }
+
+/// The log of the shop's nightly job, in the state folder.
+const NIGHTLY: &str = "nightly.log";
 
 async fn begin_shop(into: PathBuf, terminal: &mut Terminal) -> Result<RunFile, Failure> {
     let shop = tokio::task::spawn_blocking(move || shop::build(&into)).await??;
     terminal.line(Tone::Plain, format!("staged the shop: {} commits", shop.commits.len()));
-    Ok(RunFile { port: free_port()?, base: shop.head, finished: false })
+    Ok(RunFile::new(free_port()?, shop.head))
 }
 
 async fn begin_theirs(theirs: &Theirs) -> Result<RunFile, Failure> {
     let head = GitRepository::open(&theirs.repository).await?.head().await?;
-    Ok(RunFile { port: 0, base: head.to_string(), finished: false })
+    Ok(RunFile::new(0, head.to_string()))
 }
 
 fn shop_spec(state: &Path, address: SocketAddr, venv: &Path) -> ServiceSpec {
@@ -129,6 +133,7 @@ fn shop_spec(state: &Path, address: SocketAddr, venv: &Path) -> ServiceSpec {
         .with_env(shop::ACCESS_LOG, access_log.display().to_string())
         .with_python(venv)
         .with_access_log(access_log)
+        .with_log(state.join(NIGHTLY))
 }
 
 fn their_spec(theirs: &Theirs, venv: &Path) -> Result<ServiceSpec, Failure> {

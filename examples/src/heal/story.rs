@@ -7,7 +7,6 @@ use aegis_core::machine::{Incident, Phase};
 use aegis_core::model::Cause;
 use aegis_core::planner::{Change, Handle};
 use aegis_core::policy::Autonomy;
-use aegis_core::port::Filter;
 use aegis_core::{EffectKind, Revision};
 use aegis_local::local::Local;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,10 +14,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::scenario::Scenario;
 use super::{Failure, Options, Scene};
 use crate::report::{Report, Row};
 use crate::terminal::{Terminal, Tone, span, table};
-use crate::traffic::{Totals, Traffic};
+use crate::traffic::Totals;
 
 /// Ordinary visitors for a while, and the suite run ahead of time.
 pub(super) async fn warm_up(
@@ -30,45 +30,10 @@ pub(super) async fn warm_up(
     let until = Instant::now() + calm;
     terminal.line(Tone::Plain, "ordinary visitors come; what is normal is learned");
     if !scene.resumed {
-        local.verifier().warm(&Revision::new(scene.base.clone())).await?;
+        local.verifier().warm(&Revision::new(scene.run.base.clone())).await?;
     }
     tokio::time::sleep_until(until).await;
     Ok(())
-}
-
-/// Prints each step as it happens, until as many incidents as bugs have ended; whether they did in
-/// time.
-pub(super) async fn watch(
-    terminal: &mut Terminal,
-    handle: &Handle,
-    mut changes: Receiver<Change>,
-    traffic: &Traffic,
-    options: &Options,
-) -> Result<bool, Failure> {
-    let limit = Duration::from_secs(options.limit.unwrap_or(240));
-    let deadline = Instant::now() + limit;
-    let mut tick = tokio::time::interval(Duration::from_millis(250));
-    let mut settled: Option<Instant> = None;
-    loop {
-        tokio::select! {
-            change = changes.recv() => say(terminal, handle, change).await?,
-            _ = tick.tick() => {
-                let totals = traffic.totals();
-                let (requests, errors) = (totals.requests, totals.errors);
-                terminal.status(format!("          {requests} requests, {errors} errors"));
-                let done = ended(handle, options).await?;
-                // An incident that ended may be reopened by an error that was on its way.
-                settled = if done { settled.or(Some(Instant::now())) } else { None };
-                if settled.is_some_and(|at| at.elapsed() > Duration::from_secs(1)) {
-                    return Ok(true);
-                }
-                if Instant::now() > deadline {
-                    terminal.line(Tone::Bad, format!("gave up after {} s", limit.as_secs()));
-                    return Ok(false);
-                }
-            }
-        }
-    }
 }
 
 /// Looks after a service of somebody's, until the time is over or a signal ends it.
@@ -80,7 +45,7 @@ pub(super) async fn look_after(
     options: &Options,
 ) -> Result<(), Failure> {
     let mut changes = handle.changes();
-    let (verifier, base) = (Arc::clone(local.verifier()), Revision::new(scene.base.clone()));
+    let (verifier, base) = (Arc::clone(local.verifier()), Revision::new(scene.run.base.clone()));
     let mut warming = tokio::spawn(async move { verifier.warm(&base).await });
     let mut warm = false;
     let end = async {
@@ -109,14 +74,8 @@ pub(super) async fn look_after(
     }
 }
 
-async fn ended(handle: &Handle, options: &Options) -> Result<bool, Failure> {
-    let list = handle.list(&Filter::new()).await?;
-    let over = |phase: Phase| phase.is_terminal() || phase == Phase::AwaitingHuman;
-    Ok(list.len() >= options.bugs.len() && list.iter().all(|s| over(s.phase)))
-}
-
 /// Prints one change; some that were missed are not worth more than the next one.
-async fn say(
+pub(super) async fn say(
     terminal: &mut Terminal,
     handle: &Handle,
     change: Result<Change, RecvError>,
@@ -181,7 +140,7 @@ pub(super) fn tell(
     totals: Option<&Totals>,
     scene: &Scene,
 ) {
-    let headings = ["incident", "what broke", "outcome", "confidence", "branch"];
+    let headings = ["incident", "scenario", "what broke", "outcome", "confidence", "branch"];
     let rows: Vec<Vec<String>> = report.incidents.iter().map(cells).collect();
     terminal.text(Tone::Plain, "");
     terminal.text(Tone::Plain, table(&headings, &rows));
@@ -222,6 +181,7 @@ fn cells(row: &Row) -> Vec<String> {
     }
     vec![
         row.id.clone(),
+        row.scenario.clone().unwrap_or_else(|| String::from("-")),
         title,
         row.outcome.clone(),
         row.confidence.map_or(String::from("-"), |c| format!("{:.1}%", c * 100.0)),
@@ -229,13 +189,27 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
-/// The shop: Auto heals each bug, less hands each over. A service of somebody's: every incident
-/// ended, and none waits for a person.
+/// The shop: exactly the incidents that its scenarios should leave, each ended as it should. A service
+/// of somebody's: every incident ended, and none waits for a person.
 pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
     if options.theirs.is_some() {
         return report.incidents.iter().all(|row| row.beside.closed);
     }
-    let outcome = if options.autonomy == Autonomy::Auto { "Healed" } else { "AwaitingHuman" };
-    let right = report.incidents.iter().filter(|row| row.outcome == outcome).count();
-    right == options.bugs.len() && report.incidents.len() == right
+    let mut expected: Vec<(&str, &str)> = match options.autonomy {
+        Autonomy::Auto => {
+            let scenarios = options.scenarios().into_iter();
+            let rows = scenarios.flat_map(|s| match s {
+                Scenario::CrashBugs => s.expected()[..options.bugs.len()].iter(),
+                _ => s.expected().iter(),
+            });
+            rows.map(|(row, phase)| (*row, phase.name())).collect()
+        }
+        _ => vec![("crash-bugs", Phase::AwaitingHuman.name()); options.bugs.len()],
+    };
+    let rows = report.incidents.iter();
+    let mut found: Vec<(&str, &str)> =
+        rows.map(|row| (row.scenario.as_deref().unwrap_or_default(), &row.outcome[..])).collect();
+    expected.sort_unstable();
+    found.sort_unstable();
+    expected == found
 }
