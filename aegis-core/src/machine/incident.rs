@@ -221,6 +221,12 @@ impl Incident {
         self.fix().is_some_and(|f| matches!(f.kind, FixKind::Revert(_)))
     }
 
+    /// Whether it came back so often that it waits before it is looked at again.
+    pub fn is_damped(&self) -> bool {
+        // Nothing else holds a diagnosis.
+        self.phase == Phase::Diagnosing && self.held.is_some()
+    }
+
     /// The key of a write of the submission that is under way.
     pub fn key(&self, kind: EffectKind) -> EffectKey {
         EffectKey {

@@ -37,6 +37,7 @@ impl Incident {
 
     pub(super) fn on_failed(&mut self, failure: &StageFailure, at: Timestamp) {
         self.failures += 1;
+        self.held = None;
         let backoff = self.settings.backoff(self.failures);
         let wait = match failure.retry {
             Retry::Never => None,

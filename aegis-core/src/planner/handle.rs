@@ -108,7 +108,8 @@ impl Handle {
         self.say(id, Said::Approve(digest), by).await
     }
 
-    /// Lets an incident that waits for a person go on from where the outside world stands.
+    /// Lets an incident that waits for a person go on from where the outside world stands, and has one
+    /// that is damped looked at at once.
     pub async fn resume(&self, id: &IncidentId, by: &str) -> Result<Phase> {
         self.say(id, Said::Resume, by).await
     }
