@@ -7,6 +7,7 @@ mod conformance;
 mod discount;
 mod faults;
 mod flaky;
+mod flap;
 mod heal;
 mod histories;
 mod hostile;

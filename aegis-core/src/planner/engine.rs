@@ -304,6 +304,15 @@ impl Engine {
         let futile = self.journal.used(&counter).await?;
         Ok(Standing::new(self.now(), control).with_ledger(reverted, futile))
     }
+
+    /// Counts the fix that an incident merged as one that changed nothing that lasts; once, however
+    /// often it is told.
+    pub(super) async fn enter_futile(&self, incident: &Incident) -> Result<()> {
+        let case = &incident.case;
+        let counter = futile_counter(&case.service, &case.fingerprint);
+        let key = format!("{}/{}", case.incident, incident.submission);
+        self.journal.reserve(&counter, &key, 1, u64::MAX).await
+    }
 }
 
 /// The service's own code in the trace of an incident.
@@ -319,7 +328,7 @@ pub(super) fn reverted_counter(service: &ServiceName, fix: &crate::id::Digest) -
 }
 
 /// Fixes of a fingerprint that were shipped and changed nothing.
-pub(super) fn futile_counter(service: &ServiceName, fingerprint: &Fingerprint) -> String {
+fn futile_counter(service: &ServiceName, fingerprint: &Fingerprint) -> String {
     format!("futile/{service}/{fingerprint}")
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ServiceConfig;
 use super::driver::Driver;
-use super::engine::{Known, futile_counter, reverted_counter};
+use super::engine::{Known, reverted_counter};
 use crate::error::Result;
 use crate::id::{Fingerprint, Timestamp};
 use crate::machine::{Incident, Record, Watch};
@@ -146,8 +146,7 @@ impl Driver {
         let reverted = reverted_counter(&case.service, &fix.digest());
         self.engine.journal.reserve(&reverted, &key, 1, u64::MAX).await?;
         if futile {
-            let futile = futile_counter(&case.service, &case.fingerprint);
-            self.engine.journal.reserve(&futile, &key, 1, u64::MAX).await?;
+            self.engine.enter_futile(incident).await?;
         }
         Ok(())
     }
