@@ -11,5 +11,6 @@ mod flap;
 mod heal;
 mod histories;
 mod hostile;
+mod normal;
 mod operate;
 mod recover;

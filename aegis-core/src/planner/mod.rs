@@ -12,6 +12,7 @@ mod engine;
 mod handle;
 mod intake;
 mod look;
+mod normal;
 mod notices;
 mod observer;
 mod report;
