@@ -72,6 +72,7 @@ impl Incident {
         self.baseline = None;
         self.open_effect = None;
         self.submitted = false;
+        self.proposed = false;
         self.head = None;
         self.merged = None;
         self.merge_named = false;
@@ -203,7 +204,10 @@ impl Incident {
                 let title = self.fix().map(|f| f.title.clone()).unwrap_or_default();
                 self.park(Why::WouldHave { fix: decision.fix.clone(), title }, at);
             }
-            Ruling::Propose if self.phase == Phase::Merging => self.park(Why::Proposed, at),
+            // What is out there waits for a person already.
+            Ruling::Propose if self.phase == Phase::Merging || self.submitted => {
+                self.park(Why::Proposed, at);
+            }
             Ruling::Go if self.phase == Phase::Merging => {}
             // What is out there already waits for its turn, too: it was given up with the last park.
             Ruling::Go | Ruling::Propose if !self.slot => self.enter(Phase::Queued, at),

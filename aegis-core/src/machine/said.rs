@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{AfterWithdraw, Incident, Phase, Said, Why};
 use crate::id::{Digest, Timestamp};
+use crate::model::Fix;
 use crate::policy::Policy;
 
 impl Incident {
@@ -34,6 +35,14 @@ impl Incident {
         match &self.why {
             Some(Why::Approval { fix, .. }) if waiting && fix == digest => {
                 self.approved = Some(digest.clone());
+                self.enter(Phase::Gating, at);
+            }
+            // Whether the autonomy allows merging it is the gate's to say.
+            Some(Why::Proposed)
+                if waiting && self.fix().map(Fix::digest).as_ref() == Some(digest) =>
+            {
+                self.approved = Some(digest.clone());
+                self.tries = None;
                 self.enter(Phase::Gating, at);
             }
             Some(Why::WouldRevert { revert, .. }) if waiting && revert == digest => {

@@ -97,7 +97,8 @@ impl Handle {
         Incident::replay(&stored.entries)
     }
 
-    /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to. Where
+    /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to. A fix
+    /// that was proposed because a gate capped it is merged then, where autonomy allows merging. Where
     /// the incident does not wait for that digest, nothing changes.
     ///
     /// # Errors
