@@ -13,4 +13,5 @@ mod histories;
 mod hostile;
 mod normal;
 mod operate;
+mod poison;
 mod recover;
