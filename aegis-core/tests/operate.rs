@@ -1,10 +1,16 @@
 //! Freeze, kill switch, budgets, and a person's word.
 
-use aegis_core::machine::Phase;
-use aegis_core::policy::{Autonomy, Budget, Control, Freeze, PolicyConfig};
-use aegis_core::port::Clock;
-use aegis_core::testkit::settle;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use aegis_core::machine::{Phase, Why};
+use aegis_core::model::{Case, Fix, GateAnswer, GateReport, Verification};
+use aegis_core::planner::Handle;
+use aegis_core::policy::{Autonomy, Budget, Control, Freeze, PolicyConfig};
+use aegis_core::port::{Clock, Notice, Notifier};
+use aegis_core::stage::Verifier;
+use aegis_core::testkit::settle;
+use aegis_core::testkit::stages::Passes;
 
 use crate::bed::Bed;
 
@@ -137,4 +143,77 @@ async fn one_release_of_a_service_is_in_flight_at_a_time() {
     });
     assert!(all.await);
     assert_eq!(most, 1);
+}
+
+/// Passes everything, and leaves the merge to a person.
+#[derive(Debug)]
+struct Caps;
+
+#[async_trait::async_trait]
+impl Verifier for Caps {
+    async fn verify(&self, case: &Case, fix: &Fix) -> aegis_core::Result<Verification> {
+        let cap = GateReport::new("coverage", GateAnswer::Cap, "a changed line is not covered");
+        Ok(Passes(95).verify(case, fix).await?.with_gates(vec![cap]))
+    }
+}
+
+/// Keeps what a person was told.
+#[derive(Debug, Clone, Default)]
+struct Told(Arc<Mutex<Vec<Notice>>>);
+
+#[async_trait::async_trait]
+impl Notifier for Told {
+    async fn notify(&self, notice: &Notice) -> aegis_core::Result<()> {
+        self.0.lock().unwrap().push(notice.clone());
+        Ok(())
+    }
+}
+
+impl Told {
+    /// What to do next, by the last notice.
+    async fn next(&self, bed: &Bed, handle: &Handle) -> String {
+        let told = async || !self.0.lock().unwrap().is_empty();
+        assert!(settle(&bed.clock, handle, Duration::from_secs(60), told).await);
+        self.0.lock().unwrap().last().unwrap().next.join("; ")
+    }
+}
+
+#[tokio::test]
+async fn a_proposal_that_a_gate_capped_is_merged_once_a_person_approves_it() {
+    let (bed, told) = (Bed::new(), Told::default());
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).verifier(Caps);
+    let handle = builder.notifier(Arc::new(told.clone())).build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    let incident = bed.until(&handle, &id, Phase::AwaitingHuman).await;
+    assert_eq!(incident.why, Some(Why::Proposed));
+    let fix = incident.fix().unwrap().digest();
+    let next = told.next(&bed, &handle).await;
+    assert!(next.contains(&format!("approve {fix}")), "{next}");
+    let other = aegis_core::Digest::of(["another"]);
+    assert_eq!(handle.approve(&id, other, "kim").await.unwrap(), Phase::AwaitingHuman);
+    assert_eq!(handle.approve(&id, fix, "kim").await.unwrap(), Phase::Gating);
+    bed.until(&handle, &id, Phase::Healed).await;
+    bed.world.with(|r| assert_eq!((r.branches.len(), r.merges.len()), (1, 1)));
+}
+
+#[tokio::test]
+async fn no_approval_merges_what_autonomy_leaves_to_a_person() {
+    let (bed, told) = (Bed::new(), Told::default());
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Propose));
+    let handle = builder.notifier(Arc::new(told.clone())).build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    let proposed = bed.until(&handle, &id, Phase::AwaitingHuman).await;
+    let next = told.next(&bed, &handle).await;
+    assert!(next.contains("merge or close it") && !next.contains("approve"), "{next}");
+    let fix = proposed.fix().unwrap().digest();
+    for _ in 0..3 {
+        handle.approve(&id, fix.clone(), "kim").await.unwrap();
+        let incident = bed.until(&handle, &id, Phase::AwaitingHuman).await;
+        assert_eq!((incident.why, incident.submission), (Some(Why::Proposed), 1));
+        let calm = bed.clock.now().plus(Duration::from_secs(60));
+        let passed = async || bed.clock.now() >= calm;
+        assert!(settle(&bed.clock, &handle, Duration::from_secs(90), passed).await);
+        assert_eq!(handle.incident(&id).await.unwrap().phase, Phase::AwaitingHuman);
+    }
+    bed.world.with(|r| assert_eq!((r.branches.len(), r.merges.len()), (1, 0)));
 }

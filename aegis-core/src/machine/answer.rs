@@ -59,6 +59,7 @@ impl Incident {
             }
             Rollout::AwaitingPerson if proposed => self.wait(at, self.settings.look_every_ms),
             Rollout::AwaitingPerson => {
+                self.proposed = true;
                 self.park(Why::Proposed, at);
                 self.wait(at, self.settings.look_every_ms);
             }
@@ -107,7 +108,10 @@ impl Incident {
                 self.park(Why::Interfered, at);
             }
             Some(Rollout::Ready { .. }) => self.repeat(self.settings.poll_ms, at),
-            Some(Rollout::AwaitingPerson) => self.park(Why::Proposed, at),
+            Some(Rollout::AwaitingPerson) => {
+                self.proposed = true;
+                self.park(Why::Proposed, at);
+            }
             Some(Rollout::BaseMoved { base }) => {
                 self.withdraw(AfterWithdraw::Rebase(base.clone()), String::new(), at);
             }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::incident::SYMPTOMS;
-use super::{AfterWithdraw, Entry, Incident, Phase, Record, Said, Why};
+use super::{AfterWithdraw, Entry, Incident, Phase, Record, Why};
 use crate::id::{EffectKind, Timestamp};
 use crate::model::{
     Attempt, AttemptEnd, Cause, Diagnosis, Evidence, Fix, FixKind, GateAnswer, IncidentKind,
     Symptom, Verdict, Verification,
 };
-use crate::policy::{Decision, Policy, Ruling};
+use crate::policy::{Decision, Ruling};
 
 impl Incident {
     /// Takes in one record. A record that does not fit the phase changes nothing but the sequence;
@@ -72,6 +72,7 @@ impl Incident {
         self.baseline = None;
         self.open_effect = None;
         self.submitted = false;
+        self.proposed = false;
         self.head = None;
         self.merged = None;
         self.merge_named = false;
@@ -83,6 +84,13 @@ impl Incident {
         self.condemned.clear();
         self.on_joined(symptom);
         self.enter(Phase::Diagnosing, at);
+        let wait = self.settings.damping(self.reopened);
+        if !wait.is_zero() {
+            let (times, seconds) = (self.reopened, wait.as_secs_f64());
+            let why = format!("it came back {times} times; looked at again in {seconds} s");
+            self.held = Some(why);
+            self.not_before = at.plus(wait);
+        }
     }
 
     /// Whether a symptom would add nothing: its like is in the case, or the case is full.
@@ -196,7 +204,10 @@ impl Incident {
                 let title = self.fix().map(|f| f.title.clone()).unwrap_or_default();
                 self.park(Why::WouldHave { fix: decision.fix.clone(), title }, at);
             }
-            Ruling::Propose if self.phase == Phase::Merging => self.park(Why::Proposed, at),
+            // What is out there waits for a person already.
+            Ruling::Propose if self.phase == Phase::Merging || self.submitted => {
+                self.park(Why::Proposed, at);
+            }
             Ruling::Go if self.phase == Phase::Merging => {}
             // What is out there already waits for its turn, too: it was given up with the last park.
             Ruling::Go | Ruling::Propose if !self.slot => self.enter(Phase::Queued, at),
@@ -302,76 +313,6 @@ impl Incident {
             self.park(Why::RevertDidNotHelp(why.to_owned()), at);
         } else {
             self.wait(at, self.settings.look_every_ms);
-        }
-    }
-
-    fn on_said(&mut self, said: &Said, at: Timestamp) {
-        match said {
-            Said::Cancel => self.cancel(at),
-            Said::Approve(digest) => self.approve(digest, at),
-            Said::Resume if self.phase == Phase::AwaitingHuman => self.resume(at),
-            Said::Resume => {}
-        }
-    }
-
-    fn cancel(&mut self, at: Timestamp) {
-        // A write whose answer is unknown is looked up first, a revert's too.
-        if self.open_effect.is_some() || (self.merged.is_none() && self.submitted) {
-            self.withdraw(AfterWithdraw::Abandon, String::new(), at);
-        } else {
-            self.enter(Phase::Abandoned, at);
-        }
-    }
-
-    fn approve(&mut self, digest: &crate::id::Digest, at: Timestamp) {
-        let waiting = self.phase == Phase::AwaitingHuman;
-        match &self.why {
-            Some(Why::Approval { fix, .. }) if waiting && fix == digest => {
-                self.approved = Some(digest.clone());
-                self.enter(Phase::Gating, at);
-            }
-            Some(Why::WouldRevert { revert, .. }) if waiting && revert == digest => {
-                self.approved = Some(digest.clone());
-                self.enter(Phase::Reverting, at);
-            }
-            _ if self.phase == Phase::Reverting => {
-                let expected = self.condemnable().map(Policy::revert_digest);
-                if expected.as_ref() == Some(digest) {
-                    self.approved = expected;
-                    self.not_before = at;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Goes on from where the outside world stands.
-    fn resume(&mut self, at: Timestamp) {
-        self.tries = None;
-        if let Some(after) = self.after_withdraw.take() {
-            self.enter(Phase::Withdrawing, at);
-            self.after_withdraw = Some(after);
-        } else if self.reverted.is_some() {
-            self.enter(Phase::Reverting, at);
-        } else if self.watch.is_some() && self.condemned.is_empty() {
-            if let Some(watch) = &mut self.watch {
-                watch.extended = 0;
-                watch.next_look = at;
-                watch.ends_at = at.plus(Duration::from_millis(self.settings.watch_ms));
-            }
-            self.enter(Phase::Watching, at);
-        } else if !self.condemned.is_empty() {
-            self.enter(Phase::Reverting, at);
-        } else if self.merged.is_some() {
-            self.enter(Phase::GoingLive, at);
-        } else if self.submitted {
-            // Its turn to release was given up when it was parked.
-            self.enter(Phase::Queued, at);
-        } else {
-            self.drafts = 0;
-            self.approved = None;
-            self.candidates.clear();
-            self.enter(Phase::Diagnosing, at);
         }
     }
 

@@ -254,3 +254,48 @@ fn a_watch_of_a_day_does_not_fill_the_journal() {
     assert!((100..500).contains(&looks), "{looks}");
     assert_eq!(now, watch.ends_at);
 }
+
+fn came_back(times: usize) -> Story {
+    let mut story = Story::begin();
+    for _ in 0..times {
+        let symptom = story.0.case.symptoms[0].clone();
+        story = story.then(Record::Resolved).then(Record::Reopened(Box::new(symptom)));
+    }
+    story
+}
+
+#[test]
+fn an_error_that_comes_and_goes_is_looked_at_later_each_time() {
+    for (times, seconds) in [(1, 0), (2, 60), (3, 120), (4, 240), (8, 3_600), (70, 3_600)] {
+        let story = came_back(times);
+        let wait = story.0.not_before.since(at(story.1));
+        assert_eq!((story.0.phase, wait.as_secs()), (Phase::Diagnosing, seconds), "{times}");
+        assert_eq!(story.0.is_damped(), seconds > 0);
+    }
+    let story = came_back(3);
+    let why = "it came back 3 times; looked at again in 120 s";
+    assert_eq!(story.0.held.as_deref(), Some(why));
+    // Further sightings change nothing about it.
+    let until = story.0.not_before;
+    let symptom = story.0.case.symptoms[0].clone();
+    let story = story.then(Record::Joined(Box::new(symptom)));
+    assert_eq!(story.0.step(at(story.1)), Step::Wait(until));
+    assert!(matches!(story.0.step(until), Step::Run { effect: Effect::Diagnose, .. }));
+}
+
+#[test]
+fn a_person_who_resumes_lifts_the_damping() {
+    let story = came_back(3).then(person(Said::Resume));
+    assert!(matches!(story.0.step(at(story.1)), Step::Run { effect: Effect::Diagnose, .. }));
+    assert!(!story.0.is_damped());
+}
+
+#[test]
+fn settings_journaled_without_damping_still_load() {
+    let mut json = serde_json::to_value(Settings::default()).unwrap();
+    let fields = json.as_object_mut().unwrap();
+    assert!(fields.remove("damp_ms").is_some() && fields.remove("damp_cap_ms").is_some());
+    assert_eq!(serde_json::from_value::<Settings>(json).unwrap(), Settings::default());
+    let none = Settings::default().with_damping(Duration::ZERO, Duration::ZERO);
+    assert_eq!(none.damping(9), Duration::ZERO);
+}

@@ -9,7 +9,7 @@ use super::{AfterWithdraw, Entry, Opened, Phase, Record, Settings, Tries, Why};
 use crate::error::{Error, Result};
 use crate::id::{Digest, EffectKey, EffectKind, Revision, Timestamp};
 use crate::model::{Baseline, Case, Evidence, Fix, FixKind, IncidentKind, Release, Verification};
-use crate::policy::Decision;
+use crate::policy::{Autonomy, Decision};
 
 /// Symptoms kept in a case; later ones only count.
 pub(super) const SYMPTOMS: usize = 16;
@@ -89,6 +89,9 @@ pub struct Incident {
     pub open_effect: Option<OpenEffect>,
     /// Whether something of this submission is out there, not merged and not withdrawn.
     pub submitted: bool,
+    /// Whether what is out there was offered to a person only, so that it has to be cleared before it
+    /// may be merged from here.
+    pub proposed: bool,
     /// The head whose checks passed.
     pub head: Option<Revision>,
     /// The commit that was merged for this incident.
@@ -181,6 +184,7 @@ impl Incident {
             baseline: opened.baseline.clone(),
             open_effect: None,
             submitted: false,
+            proposed: false,
             head: None,
             merged: None,
             merge_named: false,
@@ -219,6 +223,21 @@ impl Incident {
     /// Whether the fix that is being worked on takes back a release.
     pub fn is_revert(&self) -> bool {
         self.fix().is_some_and(|f| matches!(f.kind, FixKind::Revert(_)))
+    }
+
+    /// What a person may approve to have a proposal merged from here: the fix, where nothing but a gate
+    /// or a lack of confidence left its merge to a person.
+    pub fn capped(&self) -> Option<&Digest> {
+        let decision = self.decision.as_ref().filter(|_| self.why == Some(Why::Proposed))?;
+        let allows = matches!(decision.ceiling, Autonomy::Approve | Autonomy::Auto);
+        let current = self.fix().is_some_and(|fix| fix.digest() == decision.fix);
+        (allows && current && self.merged.is_none()).then_some(&decision.fix)
+    }
+
+    /// Whether it came back so often that it waits before it is looked at again.
+    pub fn is_damped(&self) -> bool {
+        // Nothing else holds a diagnosis.
+        self.phase == Phase::Diagnosing && self.held.is_some()
     }
 
     /// The key of a write of the submission that is under way.

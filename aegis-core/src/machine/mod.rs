@@ -8,6 +8,7 @@ mod apply;
 mod incident;
 mod phase;
 mod record;
+mod said;
 mod settings;
 mod step;
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl StageFailure {
 pub enum Said {
     /// Go ahead with exactly the fix, or the revert, of this digest.
     Approve(Digest),
-    /// Look again.
+    /// Look again; where it is damped, at once.
     Resume,
     /// Leave it.
     Cancel,

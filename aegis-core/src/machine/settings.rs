@@ -35,6 +35,11 @@ pub struct Settings {
     pub backoff_ms: u64,
     /// The longest backoff; 1 minute unless set.
     pub backoff_cap_ms: u64,
+    /// How long an error that came back twice waits before it is looked at, doubled each further time;
+    /// 1 minute unless set. The first time it is looked at at once; 0 damps nothing.
+    pub damp_ms: u64,
+    /// The longest wait of an error that comes and goes; 1 h unless set.
+    pub damp_cap_ms: u64,
 }
 
 impl Default for Settings {
@@ -52,6 +57,8 @@ impl Default for Settings {
             failures: 5,
             backoff_ms: 1_000,
             backoff_cap_ms: 60_000,
+            damp_ms: 60_000,
+            damp_cap_ms: 3_600_000,
         }
     }
 }
@@ -87,6 +94,15 @@ impl Settings {
         self
     }
 
+    /// Lets an error that comes back for the second time wait for `first` before it is looked at, and
+    /// each further time for twice as long, `cap` at most. Zero damps nothing.
+    #[must_use]
+    pub fn with_damping(mut self, first: Duration, cap: Duration) -> Self {
+        self.damp_ms = ms(first);
+        self.damp_cap_ms = ms(cap);
+        self
+    }
+
     /// Refuses what can't work: a phase that never ends, or one that never waits.
     pub(crate) fn check(&self) -> Result<()> {
         let least = [
@@ -108,6 +124,13 @@ impl Settings {
     pub(super) fn backoff(&self, failures: u32) -> Duration {
         let doubled = self.backoff_ms.saturating_mul(1 << failures.saturating_sub(1).min(20));
         Duration::from_millis(doubled.min(self.backoff_cap_ms))
+    }
+
+    /// How long an error that came back `reopened` times waits before it is looked at.
+    pub(super) fn damping(&self, reopened: u32) -> Duration {
+        let Some(doublings) = reopened.checked_sub(2) else { return Duration::ZERO };
+        let doubled = self.damp_ms.saturating_mul(1 << doublings.min(32));
+        Duration::from_millis(doubled.min(self.damp_cap_ms))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Incident, Phase, Why};
 use crate::id::{EffectKey, EffectKind, Timestamp};
+use crate::policy::Ruling;
 
 /// Something for the driver to do; its result comes back as a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +54,11 @@ pub enum Step {
 }
 
 impl Incident {
+    /// Whether what was proposed may be merged from here, and the remote does not know that.
+    fn to_be_cleared(&self) -> bool {
+        self.proposed && self.decision.as_ref().is_some_and(|d| d.ruling == Ruling::Go)
+    }
+
     /// What to do at `now`.
     pub fn step(&self, now: Timestamp) -> Step {
         if self.phase.is_terminal() {
@@ -77,7 +83,10 @@ impl Incident {
             Phase::Submitting if self.baseline.is_none() => {
                 run(Effect::Measure, EffectKind::Submit)
             }
-            Phase::Submitting if self.submitted => run(Effect::Lookup, EffectKind::Submit),
+            // Only the write says that what was proposed may be merged; under its key it finds itself.
+            Phase::Submitting if self.submitted && !self.to_be_cleared() => {
+                run(Effect::Lookup, EffectKind::Submit)
+            }
             Phase::Submitting => run(Effect::Submit, EffectKind::Submit),
             Phase::Merging => run(Effect::Merge, EffectKind::Merge),
             Phase::GoingLive => run(Effect::Lookup, EffectKind::Submit),

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{Incident, OpenEffect, Phase, StageFailure, Why};
 use crate::error::Retry;
-use crate::id::{EffectKey, Timestamp};
+use crate::id::{EffectKey, EffectKind, Timestamp};
+use crate::policy::Ruling;
 
 /// The longest pause that a stage may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
@@ -26,6 +27,9 @@ pub struct Tries {
 impl Incident {
     pub(super) fn on_intended(&mut self, key: &EffectKey, at: Timestamp) {
         self.open_effect = Some(OpenEffect { key: key.clone(), since: at });
+        if key.kind == EffectKind::Submit {
+            self.proposed = self.decision.as_ref().is_some_and(|d| d.ruling == Ruling::Propose);
+        }
         match &mut self.tries {
             Some(tries) if tries.key == *key => {
                 tries.times += 1;
@@ -37,6 +41,7 @@ impl Incident {
 
     pub(super) fn on_failed(&mut self, failure: &StageFailure, at: Timestamp) {
         self.failures += 1;
+        self.held = None;
         let backoff = self.settings.backoff(self.failures);
         let wait = match failure.retry {
             Retry::Never => None,

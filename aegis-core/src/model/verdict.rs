@@ -1,9 +1,11 @@
 //! Evidence about a release, and the verdict on it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Metric;
-use crate::id::{Confidence, Revision, Timestamp};
+use crate::id::{Confidence, IncidentId, Revision, Timestamp};
 
 /// Robust statistics of a series. Floats are kept as their bits, so that a journal replays exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -149,8 +151,13 @@ pub struct Evidence {
     pub metrics: Vec<MetricEvidence>,
     /// Whether the path that failed was used.
     pub exercise: Exercise,
-    /// Errors with a fingerprint that nobody had seen before this release.
+    /// Errors with a fingerprint that nobody had seen before this release, and errors of the incidents
+    /// that it is blamed for.
     pub new_errors: u64,
+    /// Other incidents that this release is blamed for: they opened since it went live, on a route that
+    /// worked before and mostly fails since.
+    #[serde(default)]
+    pub blamed: BTreeSet<IncidentId>,
     /// Errors of other open incidents in the last look that its error rate did not show yet.
     #[serde(default)]
     pub ahead: u64,
@@ -176,6 +183,7 @@ impl Evidence {
             metrics: Vec::new(),
             exercise: Exercise::default(),
             new_errors: 0,
+            blamed: BTreeSet::new(),
             ahead: 0,
             strict: false,
         }

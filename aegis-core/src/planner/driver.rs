@@ -154,6 +154,7 @@ impl Driver {
     ) -> Result<()> {
         let engine = Arc::clone(&self.engine);
         let idles = matches!(incident.phase, Phase::AwaitingHuman | Phase::Queued);
+        let idles = idles || incident.is_damped();
         let _idle = idles.then(|| engine.idle());
         let moment = async {
             match until {

@@ -8,12 +8,13 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use super::crew::Crew;
 use super::driver::Command;
+use super::normal::Normal;
 use super::sightings::Sightings;
 use super::{Change, PlannerConfig, ServiceConfig};
 use crate::error::{Error, Result};
 use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase};
-use crate::model::{Baseline, Metric, Release, Samples, Summary, Trigger};
+use crate::model::{Baseline, Release, Samples, Trigger};
 use crate::policy::{Policy, Standing};
 use crate::port::{Clock, Fence, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
 use crate::redact::Redactor;
@@ -21,8 +22,6 @@ use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudg
 
 /// Releases remembered of each service.
 const RELEASES: usize = 8;
-/// Samples remembered of each metric, for baselines.
-const SAMPLES: usize = 240;
 
 #[derive(Debug, Clone)]
 pub(super) struct Stages {
@@ -54,7 +53,7 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 struct Memory {
     releases: VecDeque<Release>,
-    samples: HashMap<Metric, VecDeque<(f64, u64)>>,
+    normal: Normal,
 }
 
 #[derive(Debug)]
@@ -181,6 +180,10 @@ impl Engine {
         if drivers.get(&lease.incident).is_some_and(|(fence, _)| *fence == lease.fence) {
             drivers.remove(&lease.incident);
             self.lock(&self.known).remove(&lease.incident);
+            let now = self.now();
+            for memory in self.lock(&self.memory).values_mut() {
+                memory.normal.leave(&lease.incident, now);
+            }
         }
     }
 
@@ -204,6 +207,11 @@ impl Engine {
     /// Remembers where an incident stands, and tells those who listen.
     pub(super) fn changed(&self, incident: &Incident, before: Option<Phase>) {
         let id = &incident.case.incident;
+        self.lock(&self.memory)
+            .entry(incident.case.service.clone())
+            .or_default()
+            .normal
+            .heed(incident);
         if incident.phase.is_terminal() {
             self.lock(&self.known).remove(id);
         } else {
@@ -266,28 +274,14 @@ impl Engine {
 
     pub(super) fn remember_samples(&self, service: &ServiceName, samples: &Samples) {
         let mut memory = self.lock(&self.memory);
-        let kept = &mut memory.entry(service.clone()).or_default().samples;
-        for (metric, readings) in &samples.series {
-            let ring = kept.entry(metric.clone()).or_default();
-            for point in readings.points().iter().filter(|p| p.value.is_finite()) {
-                if ring.len() == SAMPLES {
-                    ring.pop_front();
-                }
-                ring.push_back((point.value, point.weight));
-            }
-        }
+        memory.entry(service.clone()).or_default().normal.remember(samples);
     }
 
     /// What was normal until now, by what the observer saw.
     pub(super) fn baseline(&self, service: &ServiceConfig) -> Baseline {
         let memory = self.lock(&self.memory);
-        let kept = memory.get(&service.name).map(|m| &m.samples);
-        let summary = |metric: &Metric| {
-            let ring = kept?.get(metric)?;
-            let events = ring.iter().map(|(_, weight)| weight).sum();
-            Some((metric.clone(), Summary::of(ring.iter().map(|(value, _)| *value), events)?))
-        };
-        Baseline::new(self.now(), service.metrics.iter().filter_map(summary).collect())
+        let normal = memory.get(&service.name).map(|m| m.normal.summaries(&service.metrics));
+        Baseline::new(self.now(), normal.unwrap_or_default())
     }
 
     /// How things stand for a fix and a fingerprint. Switches that can't be read count as thrown; a
@@ -304,6 +298,15 @@ impl Engine {
         let futile = self.journal.used(&counter).await?;
         Ok(Standing::new(self.now(), control).with_ledger(reverted, futile))
     }
+
+    /// Counts the fix that an incident merged as one that changed nothing that lasts; once, however
+    /// often it is told.
+    pub(super) async fn enter_futile(&self, incident: &Incident) -> Result<()> {
+        let case = &incident.case;
+        let counter = futile_counter(&case.service, &case.fingerprint);
+        let key = format!("{}/{}", case.incident, incident.submission);
+        self.journal.reserve(&counter, &key, 1, u64::MAX).await
+    }
 }
 
 /// The service's own code in the trace of an incident.
@@ -319,7 +322,7 @@ pub(super) fn reverted_counter(service: &ServiceName, fix: &crate::id::Digest) -
 }
 
 /// Fixes of a fingerprint that were shipped and changed nothing.
-pub(super) fn futile_counter(service: &ServiceName, fingerprint: &Fingerprint) -> String {
+fn futile_counter(service: &ServiceName, fingerprint: &Fingerprint) -> String {
     format!("futile/{service}/{fingerprint}")
 }
 

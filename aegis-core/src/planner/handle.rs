@@ -97,7 +97,8 @@ impl Handle {
         Incident::replay(&stored.entries)
     }
 
-    /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to. Where
+    /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to. A fix
+    /// that was proposed because a gate capped it is merged then, where autonomy allows merging. Where
     /// the incident does not wait for that digest, nothing changes.
     ///
     /// # Errors
@@ -108,7 +109,8 @@ impl Handle {
         self.say(id, Said::Approve(digest), by).await
     }
 
-    /// Lets an incident that waits for a person go on from where the outside world stands.
+    /// Lets an incident that waits for a person go on from where the outside world stands, and has one
+    /// that is damped looked at at once.
     pub async fn resume(&self, id: &IncidentId, by: &str) -> Result<Phase> {
         self.say(id, Said::Resume, by).await
     }

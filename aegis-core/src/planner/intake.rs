@@ -122,10 +122,15 @@ async fn open(
     {
         return Ok(Receipt::Noted("a person left this error not long ago"));
     }
-    if let Some(last) = past.first()
-        && stale(engine, last, &symptom).await?
-    {
-        return Ok(Receipt::Noted("this error is older than what ended its incident"));
+    if let Some(last) = past.first() {
+        let healed = healed(engine, last).await?;
+        if stale(last, healed.as_ref(), &symptom) {
+            return Ok(Receipt::Noted("this error is older than what ended its incident"));
+        }
+        if let Some(healed) = healed.filter(|_| last.updated_at > within) {
+            // Before the reopening, which a crash may prevent: the next sighting finds it counted.
+            engine.enter_futile(&healed).await?;
+        }
     }
     let settings = engine.service(&service)?.settings;
     let id = IncidentId::draw(now);
@@ -152,21 +157,25 @@ async fn open(
     commit(engine, new).await
 }
 
+/// The incident behind `last`, where it ended healed.
+async fn healed(engine: &Engine, last: &Summary) -> Result<Option<Incident>> {
+    if last.phase != Phase::Healed {
+        return Ok(None);
+    }
+    let stored = engine.journal.load(&last.id).await?;
+    stored.map(|stored| Incident::replay(&stored.entries)).transpose()
+}
+
 /// Whether an error was made before its last incident ended: a source that starts again after a crash
 /// may deliver what it delivered before.
-async fn stale(engine: &Engine, last: &Summary, symptom: &Symptom) -> Result<bool> {
+fn stale(last: &Summary, healed: Option<&Incident>, symptom: &Symptom) -> bool {
     if symptom.at < last.updated_at {
-        return Ok(true);
+        return true;
     }
-    let Some(revision) = &symptom.revision else { return Ok(false) };
-    if last.phase != Phase::Healed {
-        return Ok(false);
-    }
-    let Some(stored) = engine.journal.load(&last.id).await? else { return Ok(false) };
-    let incident = Incident::replay(&stored.entries)?;
+    let (Some(revision), Some(incident)) = (&symptom.revision, healed) else { return false };
     // The code that was mended is not the code that runs.
     let healed_by = incident.watch.as_ref().map(|watch| &watch.revision);
-    Ok(incident.case.deployed.as_ref() == Some(revision) && healed_by != Some(revision))
+    incident.case.deployed.as_ref() == Some(revision) && healed_by != Some(revision)
 }
 
 async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::ServiceConfig;
+use super::blame::Routes;
 use super::driver::Driver;
-use super::engine::{Known, futile_counter, reverted_counter};
+use super::engine::reverted_counter;
 use crate::error::Result;
-use crate::id::{Fingerprint, Timestamp};
+use crate::id::Timestamp;
 use crate::machine::{Incident, Record, Watch};
 use crate::model::{
-    Baseline, Case, Cause, Evidence, Exercise, Location, Metric, MetricEvidence, Query, Readings,
-    Samples, SignalKind, Verdict,
+    Baseline, Case, Evidence, Exercise, Metric, MetricEvidence, Query, Readings, Samples,
+    SignalKind, Verdict,
 };
 
 /// The shortest window that is asked of a metric source.
@@ -44,7 +45,7 @@ impl Driver {
         self.commit(incident, vec![Record::Baselined(Box::new(baseline))]).await
     }
 
-    async fn sample(
+    pub(super) async fn sample(
         &mut self,
         incident: &mut Incident,
         query: Query,
@@ -62,7 +63,9 @@ impl Driver {
         let service = self.engine.service(&case.service)?.clone();
         let mut evidence = begin(incident, &watch);
         let (from, now) = (evidence.now, self.engine.now());
-        let routes = Routes::of(&case, self.engine.known_of(&case.service), watch.live_at);
+        let Some(blamed) = self.blame(incident, &mut evidence, now).await? else { return Ok(()) };
+        let known = self.engine.known_of(&case.service);
+        let routes = Routes::of(&case, known, watch.live_at, &evidence.blamed);
         let mut metrics = service.metrics.clone();
         metrics.extend(routes.metrics());
         let window = now.since(from).max(SHORTEST);
@@ -81,6 +84,7 @@ impl Driver {
             due(&mut evidence, now);
         }
         self.add_sightings(&mut evidence, &case, &watch, from, now);
+        self.add_blamed(&mut evidence, &service, &blamed, (from, now));
         evidence.now = now;
         evidence.ends_at = watch.ends_at;
         evidence.looks += 1;
@@ -146,8 +150,7 @@ impl Driver {
         let reverted = reverted_counter(&case.service, &fix.digest());
         self.engine.journal.reserve(&reverted, &key, 1, u64::MAX).await?;
         if futile {
-            let futile = futile_counter(&case.service, &case.fingerprint);
-            self.engine.journal.reserve(&futile, &key, 1, u64::MAX).await?;
+            self.engine.enter_futile(incident).await?;
         }
         Ok(())
     }
@@ -164,6 +167,9 @@ impl Driver {
             Some(Err(_)) => Samples::default(),
         };
         let (back, why) = back_to_baseline(&samples, incident.baseline.as_ref());
+        if back {
+            self.take_along(incident);
+        }
         self.commit_news(incident, Record::Rechecked { back, why }).await
     }
 }
@@ -181,72 +187,6 @@ fn begin(incident: &Incident, watch: &Watch) -> Evidence {
         evidence.strict = incident.decision.as_ref().is_some_and(|d| d.strict);
         evidence
     })
-}
-
-/// The routes that matter to a look.
-struct Routes {
-    /// Those that failed for this incident.
-    own: BTreeSet<String>,
-    /// Those that fail for other open incidents: their errors are not this release's.
-    others: BTreeSet<String>,
-    /// What identifies those errors.
-    prints: Vec<Fingerprint>,
-}
-
-impl Routes {
-    fn of(case: &Case, known: Vec<(crate::id::IncidentId, Known)>, live_at: Timestamp) -> Self {
-        let triggers = case.diagnosis.iter().flat_map(|d| &d.triggers);
-        let own: BTreeSet<String> = triggers.map(|t| t.route.clone()).collect();
-        let others: Vec<Known> = known
-            .into_iter()
-            .filter(|(id, known)| *id != case.incident && !blamed(case, known, live_at))
-            .map(|(_, known)| known)
-            .collect();
-        let prints = others.iter().map(|known| known.fingerprint.clone()).collect();
-        let others = others
-            .into_iter()
-            .flat_map(|known| known.triggers)
-            .map(|t| t.route)
-            .filter(|route| !own.contains(route))
-            .collect();
-        Self { own, others, prints }
-    }
-
-    fn metrics(&self) -> Vec<Metric> {
-        let own = self.own.iter().map(|r| Metric::RouteRequests(r.clone()));
-        own.chain(self.others.iter().map(|r| Metric::RouteErrors(r.clone()))).collect()
-    }
-
-    fn sum(samples: &Samples, metrics: impl Iterator<Item = Metric>) -> Option<u64> {
-        let mut sum = None;
-        for metric in metrics {
-            if let Some(Readings::Values(points)) = samples.get(&metric) {
-                let events: f64 = points.iter().map(|p| p.value.max(0.0)).sum();
-                // A count of events, far below 2^53.
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                let events = events.round() as u64;
-                *sum.get_or_insert(0) += events;
-            }
-        }
-        sum
-    }
-}
-
-/// Whether another incident's errors count against the release under watch: it broke since, and came
-/// through the function that was mended. Of a release that changed more than one function, everything
-/// that broke since may be its doing.
-fn blamed(case: &Case, other: &Known, live_at: Timestamp) -> bool {
-    if other.open_since < live_at {
-        return false;
-    }
-    let likely = case.diagnosis.as_ref().and_then(|d| d.likely()).map(|h| &h.cause);
-    let Some(Cause::Code(Location { path, function: Some(mended), .. })) = likely else {
-        return true;
-    };
-    other.frames.is_empty()
-        || other.frames.iter().any(|(file, function)| {
-            function == mended && (file.ends_with(path.as_str()) || path.ends_with(file.as_str()))
-        })
 }
 
 /// Where no source counts the requests of the path that failed: how often the error would have come
@@ -342,49 +282,5 @@ fn floor(metric: &Metric) -> f64 {
         Metric::LatencyP50 | Metric::LatencyP95 | Metric::LatencyP99 => 0.005,
         Metric::Cpu | Metric::Memory | Metric::Saturation => 0.05,
         _ => 0.0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::IncidentId;
-    use crate::machine::Phase;
-    use crate::model::Trigger;
-    use crate::testkit::mint;
-
-    fn open(id: &str, since: i64, function: &str) -> (IncidentId, Known) {
-        let route = format!("GET /{id}");
-        let known = Known {
-            service: "shop".into(),
-            fingerprint: id.into(),
-            phase: Phase::Drafting,
-            watching_release: false,
-            triggers: vec![Trigger::new("GET", route.clone(), route)],
-            open_since: Timestamp::from_ms(since),
-            frames: vec![("shop/pricing.py".into(), function.into())],
-            merged: None,
-        };
-        (IncidentId::new(id), known)
-    }
-
-    #[test]
-    fn of_somebody_s_release_only_what_was_broken_before_is_discounted() {
-        let known = vec![open("old", 10, "tax"), open("new", 30, "tax")];
-        let routes = Routes::of(&mint::case("shop", "i1"), known, Timestamp::from_ms(20));
-        assert_eq!(routes.others, BTreeSet::from([String::from("GET /old")]));
-    }
-
-    #[test]
-    fn of_a_mended_function_only_what_came_through_it_counts() {
-        let mut case = mint::case("shop", "i1");
-        let at = Location::new("shop/pricing.py", 18).with_function("savings");
-        let sure = crate::id::Confidence::FULL;
-        let blame = crate::model::Hypothesis::new(Cause::Code(at), "zero", sure);
-        let base = crate::id::Revision::new("b");
-        case.diagnosis = Some(crate::model::Diagnosis::new(base, "test", vec![blame]));
-        let known = vec![open("other", 30, "tax"), open("same", 30, "savings")];
-        let routes = Routes::of(&case, known, Timestamp::from_ms(20));
-        assert_eq!(routes.others, BTreeSet::from([String::from("GET /other")]));
     }
 }

@@ -3,6 +3,7 @@
 //! It owns a runtime, takes events in, drives each incident through its machine, watches releases
 //! and recovers what an earlier process left. Hosts talk to it through its [`Handle`].
 
+mod blame;
 mod builder;
 mod clean;
 mod config;
@@ -12,6 +13,7 @@ mod engine;
 mod handle;
 mod intake;
 mod look;
+mod normal;
 mod notices;
 mod observer;
 mod report;

@@ -89,7 +89,10 @@ fn next(incident: &Incident) -> Vec<String> {
         Why::Approval { fix, .. } => vec![format!("approve {fix}")],
         Why::WouldRevert { revert, .. } => vec![format!("approve {revert}")],
         Why::WouldHave { .. } => vec![String::from("ship it, or raise the autonomy")],
-        Why::Proposed => vec![String::from("merge or close it")],
+        Why::Proposed => match incident.capped() {
+            Some(fix) => vec![format!("merge or close it, or approve {fix}")],
+            None => vec![String::from("merge or close it")],
+        },
         Why::Blind => vec![String::from("look at how the merged revision is rolled out")],
         _ => Vec::new(),
     };

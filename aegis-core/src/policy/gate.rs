@@ -34,8 +34,8 @@ pub struct PolicyConfig {
     /// How large a patch may be.
     #[serde(default)]
     pub size: SizeLimit,
-    /// How many fixes of one fingerprint may be merged and change nothing before a person must look;
-    /// 2 unless set.
+    /// How many fixes of one fingerprint may be merged and change nothing that lasts before a person
+    /// must look; 2 unless set.
     #[serde(default = "two")]
     pub futile_fixes: u64,
 }
@@ -90,7 +90,7 @@ pub struct Standing {
     pub control: Option<Control>,
     /// Whether this very fix was shipped and taken back before.
     pub reverted: bool,
-    /// How many fixes of this fingerprint were shipped and changed nothing.
+    /// How many fixes of this fingerprint were shipped and changed nothing, or nothing that lasted.
     pub futile: u64,
 }
 

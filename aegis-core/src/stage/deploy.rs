@@ -26,7 +26,8 @@ use crate::policy::{Clearance, Permit};
 /// # Idempotency
 ///
 /// Every write is idempotent by its key: a second call with the same key finds the first one's
-/// result and returns it.
+/// result and returns it. Where the first `submit` left the merge to a person and the second does not,
+/// the fix that is there is cleared for merging: no second branch is made.
 ///
 /// # Cancellation
 ///

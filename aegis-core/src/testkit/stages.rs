@@ -1,7 +1,8 @@
 //! Small honest stages for tests: a service with one bug, and who can tell and mend it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -26,12 +27,13 @@ pub struct Shop {
     pub cursed: Arc<AtomicBool>,
     /// Whether merges change nothing.
     pub futile: Arc<AtomicBool>,
+    slow: Arc<Mutex<BTreeMap<Revision, f64>>>,
 }
 
 impl Shop {
     /// A service that runs in `world`.
     pub fn new(world: World) -> Self {
-        Self { world, cursed: Arc::default(), futile: Arc::default() }
+        Self { world, cursed: Arc::default(), futile: Arc::default(), slow: Arc::default() }
     }
 
     /// Whether the bug is in what runs.
@@ -43,6 +45,18 @@ impl Shop {
         !mended || self.futile.load(Ordering::SeqCst)
     }
 
+    /// Multiplies every latency by `factor` while `revision` runs.
+    pub fn slows(&self, revision: Revision, factor: f64) {
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner).insert(revision, factor);
+    }
+
+    /// The 95th and 99th percentile of latency, in seconds.
+    fn latency(&self) -> f64 {
+        let running = self.world.with(|r| r.running.clone());
+        let slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
+        0.1 * slow.get(&running).copied().unwrap_or(1.0)
+    }
+
     fn value(&self, metric: &Metric) -> f64 {
         let merged = self.world.with(|r| !r.merges.is_empty() && r.reverts.is_empty());
         let cursed = merged && self.cursed.load(Ordering::SeqCst);
@@ -51,7 +65,7 @@ impl Shop {
             Metric::ErrorRate if cursed => 0.5,
             Metric::ErrorRate if self.broken() => 0.05,
             Metric::ErrorRate => 0.0,
-            Metric::LatencyP95 | Metric::LatencyP99 => 0.1,
+            Metric::LatencyP95 | Metric::LatencyP99 => self.latency(),
             Metric::RequestRate => 40.0,
             Metric::RouteRequests(_) => 10.0,
             _ => 0.2,

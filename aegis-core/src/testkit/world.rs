@@ -151,7 +151,9 @@ impl Deployer for World {
         let now = self.now();
         let mut remote = self.lock();
         let name = order.key().branch();
-        if let Some(branch) = remote.branches.get(&name).cloned() {
+        if let Some(branch) = remote.branches.get_mut(&name) {
+            branch.propose_only &= order.propose_only();
+            let branch = branch.clone();
             let state = remote.state(&branch, now);
             return remote.answer(state);
         }
