@@ -73,8 +73,11 @@ async fn each_request_is_a_line_in_the_access_log() {
     });
     let line = log.lines().next().unwrap();
     assert!(line.starts_with("127.0.0.1 - - ["), "{line}");
+    let (request, seconds) = line.rsplit_once(' ').unwrap();
     let end = format!("] \"GET {quote} HTTP/1.0\" 200 47 \"-\" \"visitor/1.0\"");
-    assert!(line.ends_with(&end), "{line}");
+    assert!(request.ends_with(&end), "{line}");
+    let (whole, decimals) = seconds.split_once('.').unwrap();
+    assert!(whole.parse::<u32>().is_ok() && decimals.len() == 3, "{line}");
 }
 
 #[test]

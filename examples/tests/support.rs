@@ -10,6 +10,8 @@ use aegis_examples::staging::venv::{self, Venv};
 use aegis_examples::traffic::{Request, Traffic, TrafficConfig};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,6 +55,11 @@ impl Built {
     }
 
     pub(crate) fn start_on(&self, port: u16) -> Running {
+        self.start_with(port, "0.01")
+    }
+
+    /// As `start_on`, with a warehouse that takes so many seconds.
+    pub(crate) fn start_with(&self, port: u16, warehouse: &str) -> Running {
         let stderr = self.dir.path().join("stderr.log");
         let access_log = self.dir.path().join("access.log");
         let child = Command::new(python().python)
@@ -61,6 +68,7 @@ impl Built {
             .env(shop::PORT, port.to_string())
             .env(shop::ACCESS_LOG, &access_log)
             .env("AEGIS_REVISION", &self.shop.head)
+            .env(shop::WAREHOUSE_SECONDS, warehouse)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stderr(File::create(&stderr).unwrap())
             .spawn()
@@ -101,6 +109,15 @@ impl Answered {
 }
 
 impl Running {
+    /// What comes back for the text of one request.
+    pub(crate) async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
     pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(&self.stderr).unwrap()
     }

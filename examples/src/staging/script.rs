@@ -11,25 +11,40 @@ pub use bug::Bug;
 /// What a stranger who has read the shop expects each path to answer.
 const EXPECTED: &str = include_str!("../../check/expected.json");
 
-/// The requests of visitors who meet no bug.
+/// The requests of visitors who meet no bug; about a quarter of them wait for the warehouse.
 #[must_use]
 pub fn ordinary() -> Vec<Request> {
     let order = r#"{"product": 1, "quantity": 2, "customer": "c-1"}"#;
-    vec![
-        Request::get("/products", 4),
-        Request::get("/products/1", 3),
-        Request::get("/products/4", 2),
-        Request::get("/products/6", 2),
-        Request::get("/search?q=tea", 2),
-        Request::get("/quote?product=1&quantity=2&country=DE", 2),
-        Request::get("/quote?product=6&quantity=2&country=fr", 1),
-        Request::get("/quote?product=8&quantity=10&country=NL", 1),
-        Request::get("/orders/1001", 2),
-        Request::get("/orders/1004", 1),
-        Request::get("/orders/1001/receipt", 2),
-        Request::get("/orders/1003/receipt", 1),
-        Request::post("/orders", order, 2),
-    ]
+    let pages = vec![
+        Request::get("/products", 8),
+        Request::get("/products/1", 6),
+        Request::get("/products/4", 4),
+        Request::get("/products/6", 4),
+        Request::get("/search?q=tea", 4),
+        Request::get("/quote?product=1&quantity=2&country=DE", 4),
+        Request::get("/quote?product=6&quantity=2&country=fr", 2),
+        Request::get("/quote?product=8&quantity=10&country=NL", 2),
+        Request::get("/orders/1001", 4),
+        Request::get("/orders/1004", 2),
+        Request::get("/orders/1001/receipt", 4),
+        Request::get("/orders/1003/receipt", 2),
+        Request::post("/orders", order, 4),
+        Request::get("/wrap?kind=paper", 2),
+        Request::get("/wrap/estimate?kind=ribbon&pieces=2", 2),
+        Request::get("/delivery?carrier=post", 2),
+        Request::get("/delivery?carrier=express", 2),
+        Request::get("/compare?products=1,6", 2),
+        Request::get("/customs?country=NO&kind=ceramics&port=oslo", 3),
+        Request::get("/customs?country=CH&kind=textiles&port=bergen", 2),
+        Request::get("/voucher?code=WELCOME", 2),
+        Request::get("/bundle?name=kitchen", 2),
+        Request::get("/loyalty?customer=c-1", 2),
+        Request::get("/sizes?product=2", 2),
+        Request::get("/payment?method=card", 2),
+        Request::get("/gauge?shelf=mugs", 2),
+    ];
+    let stock = (1..=9).map(|product| Request::get(format!("/stock/{product}"), 3));
+    pages.into_iter().chain(stock).collect()
 }
 
 /// Ordinary requests together with those that meet the given bugs.
@@ -52,7 +67,7 @@ mod tests {
 
     #[test]
     fn every_request_of_the_script_has_an_expected_answer() {
-        for request in requests(&Bug::CRASHES) {
+        for request in requests(&Bug::ALL) {
             assert!(expected(&request.path).is_some(), "{}", request.path);
         }
     }

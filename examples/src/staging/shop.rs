@@ -20,6 +20,8 @@ pub const TESTS: &str = "python -m pytest -q";
 pub const PORT: &str = "SHOP_PORT";
 /// The variable that names the access log's file.
 pub const ACCESS_LOG: &str = "SHOP_ACCESS_LOG";
+/// The variable that says how many seconds the warehouse takes to answer; 0.2 where it is not set.
+pub const WAREHOUSE_SECONDS: &str = "SHOP_WAREHOUSE_SECONDS";
 
 /// The shop's repository, with `main` checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,15 @@
 
 use crate::traffic::Request;
 
-/// Of each request that meets a bug; all ordinary ones together weigh about 50.
-const TRIGGER_WEIGHT: u32 = 2;
+/// Of each request that meets a bug; all ordinary ones together weigh about 100.
+const TRIGGER_WEIGHT: u32 = 4;
+
+/// Of each request for wrapping from the workshop: at 40 requests a second, and once they no longer
+/// fail, those of one page keep the warehouse's books busy for a third of the time.
+const TRAP_WEIGHT: u32 = 1;
 
 /// Of each request that borrows a connection from the supplier's pool: at 40 requests a second two
-/// connections are asked for three times as often as they come back.
+/// connections of 0.3 s are asked for more often than they come back, and two requests in five fail.
 const POOL_WEIGHT: u32 = 12;
 
 /// A bug that sleeps in the shop. None of the ordinary requests meets one.
@@ -18,12 +22,12 @@ pub enum Bug {
     GuestReceipt,
     /// `pricing.shipping` looks up a country that is not listed.
     UnlistedCountry,
-    /// `wrapping.minutes` looks up a kind of wrapping that is not listed. What its documentation asks
+    /// `wrapping.ready_made` looks up a kind of wrapping that is not listed. What its documentation asks
     /// for passes every test, and makes the caller hold up the warehouse.
     Trap,
     /// [`Trap`](Self::Trap), met by another page: another fingerprint, the same fix.
     TrapElsewhere,
-    /// `delivery.days` looks a carrier up twice; the second table has a default until the first
+    /// `delivery.outlook` looks a carrier up twice; the second table has a default until the first
     /// order after the start, so a fix of the first lookup is proved and cures nothing.
     Futile,
     /// `compare.pair` unpacks a list of one; there is no template for it.
@@ -55,6 +59,27 @@ pub enum Bug {
 impl Bug {
     /// The three that a heal starts with.
     pub const CRASHES: [Self; 3] = [Self::ZeroDivision, Self::GuestReceipt, Self::UnlistedCountry];
+
+    /// Every one.
+    pub const ALL: [Self; 17] = [
+        Self::ZeroDivision,
+        Self::GuestReceipt,
+        Self::UnlistedCountry,
+        Self::Trap,
+        Self::TrapElsewhere,
+        Self::Futile,
+        Self::Unmendable,
+        Self::Pool,
+        Self::ComesBack1,
+        Self::ComesBack2,
+        Self::ComesBack3,
+        Self::Voucher,
+        Self::Bundle,
+        Self::Loyalty,
+        Self::Sizes,
+        Self::Payment,
+        Self::Gauge,
+    ];
 
     /// Those that one fix mends, whose right answers the shop documents.
     pub const SIMPLE: [Self; 6] =
@@ -110,8 +135,7 @@ impl Bug {
     /// The requests that meet it. More than one, so that a fix for one value alone is noticed.
     ///
     /// Each fails by itself, but those of [`Pool`](Self::Pool), which fail while two others hold the
-    /// connections, and those of [`ComesBack2`](Self::ComesBack2) and
-    /// [`ComesBack3`](Self::ComesBack3), which fail before the fixes of the earlier ones too.
+    /// connections.
     #[must_use]
     pub fn triggers(self) -> Vec<Request> {
         let paths: &[&str] = match self {
@@ -147,7 +171,11 @@ impl Bug {
             Self::Payment => &["/payment?method=cheque", "/payment?method=gift-card"],
             Self::Gauge => &["/gauge?shelf=window", "/gauge?shelf=counter"],
         };
-        let weight = if self == Self::Pool { POOL_WEIGHT } else { TRIGGER_WEIGHT };
+        let weight = match self {
+            Self::Trap | Self::TrapElsewhere => TRAP_WEIGHT,
+            Self::Pool => POOL_WEIGHT,
+            _ => TRIGGER_WEIGHT,
+        };
         paths.iter().map(|&path| Request::get(path, weight)).collect()
     }
 }
