@@ -44,6 +44,7 @@ impl Incident {
             Record::Parked(why) => self.park(why.clone(), at),
             Record::Person { said, .. } => self.on_said(said, at),
             Record::Resolved => self.on_resolved(at),
+            Record::Folded { into } => self.on_folded(into, at),
         }
     }
 
@@ -348,7 +349,10 @@ impl Incident {
     /// Goes on from where the outside world stands.
     fn resume(&mut self, at: Timestamp) {
         self.tries = None;
-        if let Some(after) = self.after_withdraw.take() {
+        if self.case.kind == IncidentKind::Storm {
+            // A person says that it is over: what is left of it opens incidents of its own.
+            self.enter(Phase::SelfResolved, at);
+        } else if let Some(after) = self.after_withdraw.take() {
             self.enter(Phase::Withdrawing, at);
             self.after_withdraw = Some(after);
         } else if self.reverted.is_some() {

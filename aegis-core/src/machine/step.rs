@@ -96,7 +96,8 @@ impl Incident {
             | Phase::RolledBack
             | Phase::Kept
             | Phase::SelfResolved
-            | Phase::Abandoned => Step::Done,
+            | Phase::Abandoned
+            | Phase::Folded => Step::Done,
         }
     }
 }
