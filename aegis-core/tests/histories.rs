@@ -183,8 +183,9 @@ impl History {
     fn interfere(&mut self, c: &mut Chance<'_>) {
         let symptom = self.incident.case.symptoms[0].clone();
         let said = |said| Record::Person { by: "kim".into(), said };
-        let record = match c.pick(8) {
+        let record = match c.pick(9) {
             0 => Record::Resolved,
+            8 => Record::Folded { into: "umbrella".into() },
             1 => said(Said::Cancel),
             2 | 3 => said(Said::Resume),
             4 => Record::Reopened(Box::new(symptom)),

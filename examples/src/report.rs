@@ -25,10 +25,10 @@ pub struct Row {
     pub service: String,
     /// What identifies it.
     pub fingerprint: String,
-    /// `crash`, `release`, `pipeline` or `resource`.
+    /// `crash`, `release`, `pipeline`, `resource` or `storm`.
     pub kind: String,
-    /// `Healed`, `RolledBack`, `Kept`, `AwaitingHuman`, `SelfResolved` or `Abandoned`; the phase
-    /// where it is still under way.
+    /// `Healed`, `RolledBack`, `Kept`, `AwaitingHuman`, `SelfResolved`, `Abandoned` or `Folded`; the
+    /// phase where it is still under way.
     pub outcome: String,
     /// Time in each phase of the machine, in the order they were first entered.
     pub stages: Vec<StageTime>,

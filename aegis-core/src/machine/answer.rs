@@ -241,6 +241,7 @@ impl Incident {
             Some(AfterWithdraw::Park(why)) => self.park(why, at),
             Some(AfterWithdraw::SelfResolve) => self.enter(Phase::SelfResolved, at),
             Some(AfterWithdraw::Abandon) => self.enter(Phase::Abandoned, at),
+            Some(AfterWithdraw::Fold(into)) => self.fold(into, at),
             Some(AfterWithdraw::NextFix) | None => {
                 self.slot = false;
                 self.follow_up(at);

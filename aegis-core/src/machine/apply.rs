@@ -44,6 +44,7 @@ impl Incident {
             Record::Parked(why) => self.park(why.clone(), at),
             Record::Person { said, .. } => self.on_said(said, at),
             Record::Resolved => self.on_resolved(at),
+            Record::Folded { into } => self.on_folded(into, at),
         }
     }
 

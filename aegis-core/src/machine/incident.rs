@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{AfterWithdraw, Entry, Opened, Phase, Record, Settings, Tries, Why};
 use crate::error::{Error, Result};
-use crate::id::{Digest, EffectKey, EffectKind, Revision, Timestamp};
+use crate::id::{Digest, EffectKey, EffectKind, IncidentId, Revision, Timestamp};
 use crate::model::{Baseline, Case, Evidence, Fix, FixKind, IncidentKind, Release, Verification};
 use crate::policy::{Autonomy, Decision};
 
@@ -123,6 +123,8 @@ pub struct Incident {
     pub after_withdraw: Option<AfterWithdraw>,
     /// How often it was reopened.
     pub reopened: u32,
+    /// The umbrella incident that stands for it.
+    pub folded: Option<IncidentId>,
 }
 
 impl Incident {
@@ -166,7 +168,11 @@ impl Incident {
         let settings = opened.settings;
         // A release can't have gone live later than it was told, whatever its source's clock says.
         let watch = watched.map(|r| Watch::new(r.revision.clone(), r.at.min(at), &settings));
-        let phase = if watch.is_some() { Phase::Watching } else { Phase::Diagnosing };
+        let phase = match (&watch, &opened.parked) {
+            (Some(_), _) => Phase::Watching,
+            (None, Some(_)) => Phase::AwaitingHuman,
+            (None, None) => Phase::Diagnosing,
+        };
         Self {
             case,
             settings,
@@ -197,9 +203,10 @@ impl Incident {
             tries: None,
             not_before: at,
             held: None,
-            why: None,
+            why: opened.parked.clone().filter(|_| phase == Phase::AwaitingHuman),
             after_withdraw: None,
             reopened: 0,
+            folded: None,
         }
     }
 
@@ -278,6 +285,7 @@ impl Incident {
         self.failures = 0;
         self.not_before = at;
         self.held = None;
+        self.folded = None;
         if phase != Phase::AwaitingHuman {
             self.why = None;
         }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod apply;
+mod fold;
 mod incident;
 mod phase;
 mod record;

@@ -1,12 +1,13 @@
 //! Where an incident stands.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Digest, Revision};
+use crate::id::{Digest, IncidentId, Revision};
 
-/// The phases of an incident. The last five are terminal.
+/// The phases of an incident. The last six are terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -44,11 +45,13 @@ pub enum Phase {
     SelfResolved,
     /// A person cancelled it.
     Abandoned,
+    /// One of many at once: the umbrella incident of a storm stands for it.
+    Folded,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Diagnosing,
         Self::Drafting,
         Self::Verifying,
@@ -66,6 +69,7 @@ impl Phase {
         Self::Kept,
         Self::SelfResolved,
         Self::Abandoned,
+        Self::Folded,
     ];
 
     /// The phase's name, as in its type: `AwaitingHuman`.
@@ -88,6 +92,7 @@ impl Phase {
             Self::Kept => "Kept",
             Self::SelfResolved => "SelfResolved",
             Self::Abandoned => "Abandoned",
+            Self::Folded => "Folded",
         }
     }
 
@@ -100,7 +105,12 @@ impl Phase {
     pub const fn is_terminal(self) -> bool {
         matches!(
             self,
-            Self::Healed | Self::RolledBack | Self::Kept | Self::SelfResolved | Self::Abandoned
+            Self::Healed
+                | Self::RolledBack
+                | Self::Kept
+                | Self::SelfResolved
+                | Self::Abandoned
+                | Self::Folded
         )
     }
 }
@@ -160,6 +170,15 @@ pub enum Why {
     RevertConflict,
     /// Reverted, and the signal did not come back.
     RevertDidNotHelp(String),
+    /// So many different errors at once that none of them is looked at alone.
+    Storm {
+        /// How many different errors.
+        errors: u64,
+        /// Within how many milliseconds.
+        within_ms: u64,
+        /// What they share, one finding each; redacted.
+        shared: Vec<String>,
+    },
     /// A stage failed too often or for good.
     StageFailed {
         /// Which stage.
@@ -190,6 +209,14 @@ impl fmt::Display for Why {
             }
             Self::RevertConflict => f.write_str("the revert conflicts with later work"),
             Self::RevertDidNotHelp(why) => write!(f, "reverted, and it did not help: {why}"),
+            Self::Storm { errors, within_ms, shared } => {
+                let within = Duration::from_millis(*within_ms);
+                write!(f, "{errors} different errors within {within:?}; ")?;
+                match shared.as_slice() {
+                    [] => f.write_str("they share nothing that can be told from their text"),
+                    shared => write!(f, "look at what they share: {}", shared.join("; ")),
+                }
+            }
             Self::StageFailed { stage, error } => write!(f, "{stage} failed: {error}"),
         }
     }
@@ -209,4 +236,6 @@ pub enum AfterWithdraw {
     SelfResolve,
     /// A person cancelled.
     Abandon,
+    /// The umbrella incident of a storm.
+    Fold(IncidentId),
 }

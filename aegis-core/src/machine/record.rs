@@ -131,6 +131,11 @@ pub enum Record {
     },
     /// The trouble went away by itself.
     Resolved,
+    /// It is one of many at once, and the umbrella incident of that storm stands for it.
+    Folded {
+        /// The umbrella.
+        into: IncidentId,
+    },
 }
 
 /// How an incident begins.
@@ -153,6 +158,8 @@ pub struct Opened {
     pub similar: Vec<Similar>,
     /// What was normal before the release, where a release is watched.
     pub baseline: Option<Baseline>,
+    /// Why a person is needed from the start, where nothing is done without one: a storm.
+    pub parked: Option<Why>,
 }
 
 impl Opened {
@@ -173,6 +180,7 @@ impl Opened {
             releases: Vec::new(),
             similar: Vec::new(),
             baseline: None,
+            parked: None,
         }
     }
 }

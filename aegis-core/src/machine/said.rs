@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{AfterWithdraw, Incident, Phase, Said, Why};
 use crate::id::{Digest, Timestamp};
-use crate::model::Fix;
+use crate::model::{Fix, IncidentKind};
 use crate::policy::Policy;
 
 impl Incident {
@@ -63,7 +63,10 @@ impl Incident {
     /// Goes on from where the outside world stands.
     fn resume(&mut self, at: Timestamp) {
         self.tries = None;
-        if let Some(after) = self.after_withdraw.take() {
+        if self.case.kind == IncidentKind::Storm {
+            // A person says that it is over: what is left of it opens incidents of its own.
+            self.enter(Phase::SelfResolved, at);
+        } else if let Some(after) = self.after_withdraw.take() {
             self.enter(Phase::Withdrawing, at);
             self.after_withdraw = Some(after);
         } else if self.reverted.is_some() {

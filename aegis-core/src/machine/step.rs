@@ -105,7 +105,8 @@ impl Incident {
             | Phase::RolledBack
             | Phase::Kept
             | Phase::SelfResolved
-            | Phase::Abandoned => Step::Done,
+            | Phase::Abandoned
+            | Phase::Folded => Step::Done,
         }
     }
 }

@@ -222,5 +222,8 @@ impl Story {
     }
 }
 
+#[path = "fold_tests.rs"]
+mod folds;
+
 #[path = "fault_tests.rs"]
 mod faults;

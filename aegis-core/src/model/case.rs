@@ -17,6 +17,8 @@ pub enum IncidentKind {
     Pipeline,
     /// A resource runs short, or a metric left its baseline without an error.
     Resource,
+    /// Many different errors at once: an umbrella over them.
+    Storm,
 }
 
 impl IncidentKind {
@@ -27,6 +29,7 @@ impl IncidentKind {
             Self::Release => "release",
             Self::Pipeline => "pipeline",
             Self::Resource => "resource",
+            Self::Storm => "storm",
         }
     }
 }

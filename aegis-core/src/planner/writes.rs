@@ -62,6 +62,7 @@ impl Driver {
             Some(AfterWithdraw::Park(why)) => why.to_string(),
             Some(AfterWithdraw::SelfResolve) => String::from("the trouble went away by itself"),
             Some(AfterWithdraw::Abandon) => String::from("a person cancelled it"),
+            Some(AfterWithdraw::Fold(into)) => format!("a storm of errors is open: {into}"),
             Some(AfterWithdraw::NextFix) | None => {
                 let last = incident.case.attempts.last();
                 last.map_or_else(|| String::from("superseded"), |a| a.feedback.clone())

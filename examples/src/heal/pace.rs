@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aegis_core::machine::Settings;
-use aegis_core::planner::{PlannerConfig, StormConfig};
+use aegis_core::planner::PlannerConfig;
 
 /// Times of a run.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,8 @@ pub(super) struct Pace {
     pub(super) calm: Duration,
     /// Ordinary visitors between two scenarios.
     pub(super) between: Duration,
+    /// Within how long different errors are a storm.
+    pub(super) storm_within: Duration,
     /// How long a hold is shown before it is lifted.
     pub(super) shown: Duration,
     /// How long one scenario may take.
@@ -30,6 +32,7 @@ impl Pace {
             planner: PlannerConfig::new(),
             calm: Duration::from_secs(240),
             between: Duration::from_secs(60),
+            storm_within: Duration::from_secs(60),
             shown: Duration::from_secs(60),
             limit: Duration::from_secs(2_400),
         }
@@ -43,14 +46,14 @@ impl Pace {
             .with_poll(Duration::from_millis(50))
             .with_exercise(5)
             .with_damping(watch / 4, watch * 4);
-        let storm = StormConfig::default().with_within(watch / 2);
         let observe = (watch / 60).max(Duration::from_millis(500));
-        let planner = PlannerConfig::new().with_observe_every(observe).with_storm(storm);
+        let planner = PlannerConfig::new().with_observe_every(observe);
         Self {
             settings,
             planner,
             calm: Duration::from_secs(5),
             between: Duration::from_secs(2),
+            storm_within: watch / 2,
             shown: Duration::from_secs(2),
             limit: (watch * 15).max(Duration::from_secs(90)),
         }

@@ -123,6 +123,9 @@ fn describe(incident: &Incident, phase: Phase) -> (Tone, String) {
         Phase::Reverting => incident.condemned.join("; "),
         Phase::AwaitingHuman => incident.why.as_ref().map(ToString::to_string).unwrap_or_default(),
         Phase::Healed => String::from("the error is gone while its path is used"),
+        Phase::Folded => {
+            incident.folded.as_ref().map_or(String::new(), |into| format!("part of {into}"))
+        }
         Phase::RolledBack | Phase::Kept | Phase::SelfResolved | Phase::Abandoned => String::new(),
     };
     let tone = match phase {

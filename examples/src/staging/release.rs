@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
-use git2::{Commit, Diff, Oid, Repository, Signature, StatusOptions, Tree};
+use git2::{BranchType, Commit, Diff, Oid, Repository, Signature, StatusOptions, Tree};
 
 use super::StagingError;
 use super::mail::Mail;
 use super::shop::BRANCH;
+
+/// Who merges what Aegis proposes.
+const REVIEWER: (&str, &str) = ("Mara Lindqvist", "mara@shop.example");
 
 /// What a person's release does to production. Each passes the shop's own tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,7 +71,7 @@ pub fn release(repo: &Path, change: Change) -> Result<String, StagingError> {
     let repo = Repository::open(repo)?;
     let main = format!("refs/heads/{BRANCH}");
     let parent = repo.find_reference(&main)?.peel_to_commit()?;
-    let follows = !repo.is_bare() && repo.head()?.name().ok() == Some(main.as_str());
+    let follows = follows(&repo, &main)?;
     if follows && !is_clean(&repo)? {
         return Err(refused("the checkout has changes that are not committed"));
     }
@@ -86,6 +89,43 @@ pub fn release(repo: &Path, change: Change) -> Result<String, StagingError> {
         repo.checkout_head(Some(CheckoutBuilder::new().force()))?;
     }
     Ok(id.to_string())
+}
+
+/// Merges `branch` into the shop's main branch, as a person who has read it would at this moment, and
+/// gives the merge's id.
+///
+/// # Errors
+///
+/// When there is no such branch, it conflicts with the main branch, the checkout has changes of its
+/// own, or Git can't be read or written.
+pub fn merge(repo: &Path, branch: &str) -> Result<String, StagingError> {
+    let refused = |why: &str| StagingError::Release { change: "a merge", why: why.to_owned() };
+    let repo = Repository::open(repo)?;
+    let main = format!("refs/heads/{BRANCH}");
+    let ours = repo.find_reference(&main)?.peel_to_commit()?;
+    let theirs = repo.find_branch(branch, BranchType::Local)?.into_reference().peel_to_commit()?;
+    let follows = follows(&repo, &main)?;
+    if follows && !is_clean(&repo)? {
+        return Err(refused("the checkout has changes that are not committed"));
+    }
+    let mut index = repo.merge_commits(&ours, &theirs, None)?;
+    if index.has_conflicts() {
+        return Err(refused("the branch conflicts with the main branch"));
+    }
+    let tree = repo.find_tree(index.write_tree_to(&repo)?)?;
+    let who = Signature::now(REVIEWER.0, REVIEWER.1)?;
+    let text = format!("Merge branch '{branch}'\n");
+    let id = repo.commit(None, &who, &who, &text, &tree, &[&ours, &theirs])?;
+    repo.reference_matching(&main, id, true, ours.id(), &format!("merge {branch}"))?;
+    if follows {
+        repo.checkout_head(Some(CheckoutBuilder::new().force()))?;
+    }
+    Ok(id.to_string())
+}
+
+/// Whether the checkout, where there is one, is on `main`.
+fn follows(repo: &Repository, main: &str) -> Result<bool, git2::Error> {
+    Ok(!repo.is_bare() && repo.head()?.name().ok() == Some(main))
 }
 
 /// The tree with the patch on top; `None` where the two conflict.
