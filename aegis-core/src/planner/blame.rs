@@ -47,15 +47,9 @@ impl Driver {
             .map(|(id, known)| (id, known.triggers.into_iter().map(|t| t.route).collect()))
             .collect();
         // What happened since comes first: most suspects are cleared by it, without a second query.
-        let windows: [(Timestamp, Duration, fn(u64, u64) -> bool); 2] = [
-            (now, now.since(live_at), |requests, failed| {
-                requests >= BROKEN && failed.saturating_mul(2) >= requests
-            }),
-            (live_at, BEFORE, |requests, failed| {
-                requests >= WORKED && failed.saturating_mul(10) < requests
-            }),
-        ];
-        for (end, window, holds) in windows {
+        let since: (_, _, Holds) = (now, now.since(live_at), broken);
+        let before: (_, _, Holds) = (live_at, BEFORE, worked);
+        for (end, window, holds) in [since, before] {
             if suspects.is_empty() || window.is_zero() {
                 return Ok(Some(BTreeSet::new()));
             }
@@ -114,6 +108,17 @@ impl Driver {
             }
         }
     }
+}
+
+/// What requests and failed ones among them say about a route.
+type Holds = fn(u64, u64) -> bool;
+
+fn broken(requests: u64, failed: u64) -> bool {
+    requests >= BROKEN && failed.saturating_mul(2) >= requests
+}
+
+fn worked(requests: u64, failed: u64) -> bool {
+    requests >= WORKED && failed.saturating_mul(10) < requests
 }
 
 /// Requests on `routes`, and how many of them failed; `None` where nobody counted.
