@@ -93,8 +93,9 @@ fn the_stock_waits_as_long_as_each_says() {
     assert_eq!(waits(Some(Change::ColdCache), "(1, 2, 1)"), [2.45, 2.45, 0.95]);
     let slow = waits(Some(Change::SlowRamp), "[1] * 70");
     assert!(slow.windows(2).all(|two| two[0] <= two[1]), "{slow:?}");
-    let close = |at: usize, wanted: f64| assert!((slow[at] - wanted).abs() < 1e-6, "{slow:?}");
-    (close(0, 1.0), close(60, 2.5), close(69, 2.5));
+    for (at, wanted) in [(0, 1.0), (60, 2.5), (69, 2.5)] {
+        assert!((slow[at] - wanted).abs() < 1e-6, "{slow:?}");
+    }
 }
 
 #[tokio::test]
