@@ -127,20 +127,15 @@ async fn both_pages_of_the_trap_lead_to_one_and_the_same_fix() {
     assert_eq!(digests(&both[0]), digests(&both[1]));
     apply(&built, &both[0].fixes[0]);
 
-    // Whoever asks for the stock waits for the workshop.
-    let shop = built.start();
-    let slow = "GET /wrap?kind=furoshiki HTTP/1.0\r\n\r\n";
-    let started = Instant::now();
-    let (wrapped, ()) = tokio::join!(shop.raw(slow), async {
-        let mut longest = Duration::ZERO;
-        while longest < Duration::from_millis(200) {
-            assert!(started.elapsed() < Duration::from_secs(20), "the stock never waits");
-            let asked = Instant::now();
-            shop.raw("GET /stock/1 HTTP/1.0\r\n\r\n").await;
-            longest = longest.max(asked.elapsed());
-        }
-    });
-    assert!(wrapped.contains(r#""price": 900"#), "{wrapped}");
+    // Whoever asks for the stock waits until the workshop is done.
+    let program = "\
+import time
+from shop import stock
+from shop.router import dispatch
+time.sleep = lambda seconds: print(seconds, stock.BOOKS.locked())
+print(dispatch('GET', '/wrap?kind=furoshiki'))";
+    let said = built.python(program);
+    assert_eq!(said, "0.4 True\n(200, {'kind': 'furoshiki', 'price': 900})\n");
 }
 
 #[tokio::test]
@@ -219,15 +214,11 @@ async fn the_trap_and_the_futile_fix_are_proven_by_the_verifier() {
         .with_python(python().root)
         .with_access_log(&access_log);
     let verifier = PythonVerifier::new(spec, repository);
-    let bugs: Vec<Bug> = match std::env::var("ALL") {
-        Ok(_) => sleeping().filter(|b| *b != Bug::Unmendable).collect(),
-        Err(_) => vec![Bug::Trap, Bug::Futile],
-    };
-    for Handled { bug, trace, diagnosis, fixes } in handled(&built, bugs).await {
+    for Handled { bug, trace, diagnosis, fixes } in handled(&built, [Bug::Trap, Bug::Futile]).await
+    {
         let mut case = case(trace, bug);
         case.diagnosis = Some(diagnosis);
         let verified = verifier.verify(&case, &fixes[0]).await.unwrap();
-        println!("{bug:?} {:?} {} {:?}", verified.answer(), verified.confidence(), verified.gates);
         assert_eq!(verified.answer(), GateAnswer::Pass, "{bug:?}: {:?}", verified.gates);
         assert!(verified.confidence().bps() >= 8_000, "{bug:?}: {}", verified.confidence());
     }

@@ -1,5 +1,6 @@
 //! The releases that a person makes on top of the shop.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +10,6 @@ use aegis_core::trace;
 use aegis_examples::staging::release::{Change, release};
 use aegis_examples::traffic::Request;
 use git2::{Oid, Repository, Signature};
-use std::collections::BTreeSet;
 
 use crate::support::{Built, built, python};
 
@@ -55,7 +55,7 @@ fn what_is_in_the_way_of_a_release_is_said() {
     built.edit("shop/stock.py", "1: 140", "1: 141");
     let error = release(&built.shop.repo, Change::LatencyTwice).unwrap_err().to_string();
     assert!(error.contains("changes that are not committed"), "{error}");
-    built.edit("shop/stock.py", "    ask()\n    with", "    with");
+    built.edit("shop/stock.py", "return LEVELS[found.id]", "return max(LEVELS[found.id], 0)");
     commit(&built, "shop/stock.py");
     let head = || Repository::open(&built.shop.repo).unwrap().head().unwrap().target();
     let before = head();
@@ -68,41 +68,34 @@ fn what_is_in_the_way_of_a_release_is_said() {
     assert!(error.contains("raises-none"), "{error}");
 }
 
-/// How long `/stock/<id>` takes, one request after the other.
-async fn seconds(built: &Built, products: impl Iterator<Item = u32>) -> Vec<f64> {
-    let shop = built.start_with(0, "0.04");
-    let mut all = Vec::new();
-    for product in products {
-        let started = Instant::now();
-        let url = format!("GET /stock/{product} HTTP/1.0\r\n\r\n");
-        assert!(shop.raw(&url).await.contains(" 200 "));
-        all.push(started.elapsed().as_secs_f64());
-    }
-    all
-}
-
-fn least(of: &[f64]) -> f64 {
-    of.iter().copied().fold(f64::INFINITY, f64::min)
-}
-
-#[tokio::test]
-async fn the_stock_takes_as_long_as_each_says() {
-    let plain = least(&seconds(&built(), 1..=4).await);
-    let after = |change| {
-        let built = built();
+/// What each `/stock/<id>` waits in all, in shares of what the warehouse takes.
+fn waits(change: Option<Change>, products: &str) -> Vec<f64> {
+    let built = built();
+    if let Some(change) = change {
         release(&built.shop.repo, change).unwrap();
-        built
-    };
-    let twice = least(&seconds(&after(Change::LatencyTwice), 1..=4).await) / plain;
-    assert!((1.7..2.3).contains(&twice), "{twice}");
-    let third = least(&seconds(&after(Change::LatencyThird), 1..=4).await) / plain;
-    assert!((1.15..1.5).contains(&third), "{third}");
-    let slow = seconds(&after(Change::SlowRamp), (0..64).map(|_| 1)).await;
-    let (first, last) = (least(&slow[..2]) / plain, least(&slow[60..]) / plain);
-    assert!(first < 1.3 && last > 2.2, "{first} to {last}");
-    let cold = seconds(&after(Change::ColdCache), [1, 2, 1, 2, 1, 2].into_iter()).await;
-    let (first, later) = (least(&cold[..2]) / plain, least(&cold[2..]) / plain);
-    assert!(first > 2.0 && later < 1.2, "{first}, then {later}");
+    }
+    let program = format!(
+        "import time; from shop import stock; from shop.router import dispatch\n\
+         stock.WAREHOUSE_SECONDS = 1.0\n\
+         for product in {products}:\n    \
+             waited = []; time.sleep = waited.append\n    \
+             assert dispatch('GET', f'/stock/{{product}}')[0] == 200\n    \
+             print(sum(waited))"
+    );
+    built.python(&program).lines().map(|line| line.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_stock_waits_as_long_as_each_says() {
+    assert_eq!(waits(None, "(1, 2, 1)"), [1.0, 1.0, 1.0]);
+    assert_eq!(waits(Some(Change::LatencyTwice), "(1, 2, 1)"), [2.0, 2.0, 2.0]);
+    assert_eq!(waits(Some(Change::LatencyThird), "(1, 2, 1)"), [1.3, 1.3, 1.3]);
+    assert_eq!(waits(Some(Change::ColdCache), "(1, 2, 1)"), [2.45, 2.45, 0.95]);
+    let slow = waits(Some(Change::SlowRamp), "[1] * 70");
+    assert!(slow.windows(2).all(|two| two[0] <= two[1]), "{slow:?}");
+    for (at, wanted) in [(0, 1.0), (60, 2.5), (69, 2.5)] {
+        assert!((slow[at] - wanted).abs() < 1e-6, "{slow:?}");
+    }
 }
 
 #[tokio::test]

@@ -49,17 +49,21 @@ impl Built {
         tests.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap()
     }
 
+    /// What a program in the shop's tree prints.
+    pub(crate) fn python(&self, program: &str) -> String {
+        let mut run = Command::new(python().python);
+        run.args(["-c", program]).current_dir(&self.shop.repo);
+        let output = run.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Starts the shop on a port that the system chooses.
     pub(crate) fn start(&self) -> Running {
         self.start_on(0)
     }
 
     pub(crate) fn start_on(&self, port: u16) -> Running {
-        self.start_with(port, "0.01")
-    }
-
-    /// As `start_on`, with a warehouse that takes so many seconds.
-    pub(crate) fn start_with(&self, port: u16, warehouse: &str) -> Running {
         let stderr = self.dir.path().join("stderr.log");
         let access_log = self.dir.path().join("access.log");
         let child = Command::new(python().python)
@@ -68,7 +72,7 @@ impl Built {
             .env(shop::PORT, port.to_string())
             .env(shop::ACCESS_LOG, &access_log)
             .env("AEGIS_REVISION", &self.shop.head)
-            .env(shop::WAREHOUSE_SECONDS, warehouse)
+            .env(shop::WAREHOUSE_SECONDS, "0.01")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stderr(File::create(&stderr).unwrap())
             .spawn()

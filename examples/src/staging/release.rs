@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::build::CheckoutBuilder;
-use git2::{BranchType, Commit, Diff, Oid, Repository, Signature, StatusOptions, Tree};
+use git2::build::{CheckoutBuilder, TreeUpdateBuilder};
+use git2::{
+    BranchType, Commit, Diff, FileMode, Oid, Repository, Signature, StatusOptions, Tree,
+};
 
 use super::StagingError;
 use super::mail::Mail;
@@ -148,14 +150,20 @@ fn written_against<'r>(
     tree: &Tree<'_>,
     patch: &Diff<'_>,
 ) -> Result<Option<Tree<'r>>, git2::Error> {
-    let mut update = git2::build::TreeUpdateBuilder::new();
+    let mut update = TreeUpdateBuilder::new();
     for delta in patch.deltas() {
-        let old = delta.old_file();
-        if let Some(path) = old.path_bytes().filter(|_| !old.id().is_zero()) {
-            if !repo.odb()?.exists(old.id()) {
-                return Ok(None);
+        let (old, new) = (delta.old_file(), delta.new_file());
+        match (old.path_bytes(), new.path()) {
+            // A file that the patch adds was not there yet.
+            (_, Some(path)) if old.id().is_zero() => {
+                if tree.get_path(path).is_ok() {
+                    update.remove(path);
+                }
             }
-            update.upsert(path, old.id(), git2::FileMode::Blob);
+            (Some(path), _) if repo.odb()?.exists(old.id()) => {
+                update.upsert(path, old.id(), FileMode::Blob);
+            }
+            _ => return Ok(None),
         }
     }
     repo.find_tree(update.create_updated(repo, tree)?).map(Some)
