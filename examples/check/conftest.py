@@ -25,7 +25,7 @@ class World:
         self.folder = folder
         self.repo = folder / "repo"
         self.repo.mkdir()
-        self.git("init", "-q", "-b", "main", ".", at=0)
+        self.git("init", "-q", "-b", "main", "--template=", ".", at=0)
         self.base = self.commit("a.py", "broken", at=-1000)
         self.base = self.commit("tests/test_a.py", "assert", at=-900)
         self.requests: list[dict] = []
@@ -170,3 +170,19 @@ def broken(broken_once, tmp_path):
 def healed(healed_once, tmp_path):
     """A copy of the healed world to change."""
     return healed_once.copy(tmp_path)
+
+
+@pytest.fixture
+def finds(capsys):
+    """The findings of a check: each text is in one of them, and there is no other."""
+
+    def finds(code: int, *texts: str, unreadable: bool = False) -> None:
+        said = capsys.readouterr().out
+        findings = [line for line in said.splitlines() if line.startswith("FINDING ")]
+        assert code == (2 if unreadable else 1), said
+        for text in texts:
+            assert any(text in line for line in findings), said
+        for line in findings:
+            assert any(text in line for text in texts), said
+
+    return finds
