@@ -106,6 +106,7 @@ def _undisturbed(run: Run, row: Row, route: str) -> list[Request]:
     others = [one for one in run.rows if one.scenario != row.scenario]
     own = [merge.at for merge in run.merges_of(row)]
     since = own[-1] if own else start
+    live = since + run.limits.grace
     storms = [e for one in others for e in excuses(run, one) if e.routes is None]
     again = [
         run.span(one)[0] for one in others if one.opened > since and _shares(run, one, route)
@@ -116,7 +117,7 @@ def _undisturbed(run: Run, row: Row, route: str) -> list[Request]:
         for one in run.routes[route]
         if one.status
         and start <= one.at < stop
-        and not (one.failed and any(e.holds(route, one.at) for e in storms))
+        and not (one.failed and one.at > live and any(e.holds(route, one.at) for e in storms))
     ]
 
 

@@ -49,8 +49,8 @@ def read_transcript(path: Path) -> list[Request]:
         try:
             row = json.loads(line)
             at = datetime.fromisoformat(row["at"]).timestamp()
-            method, path, status = row["method"], row["path"], row["status"]
-            requests.append(Request(at, method, path, status, row["body"], row["ms"]))
+            asked = row["method"], row["path"]
+            requests.append(Request(at, *asked, row["status"], row["body"], row["ms"]))
         except (ValueError, KeyError, TypeError) as why:
             # The client may have been killed within its last line.
             if number == len(lines):

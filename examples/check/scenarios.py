@@ -58,14 +58,15 @@ def trap(run: Run, row: Row) -> Found:
 
 
 def nothing_merged(run: Run, row: Row) -> Found:
-    """Nothing merged, and no later merge of what was taken back before."""
+    """Nothing merged, and the trap's diff nowhere once more."""
     findings = [f"{one.merge} was merged" for one in row.merged]
-    bad = {run.patches.get(one.id) for it in run.rows for one in _taken_back(run, it)}
-    findings += [
-        f"{merge.short} merges a diff that was taken back before"
-        for merge in _merges(run, row.opened - SECOND, run.end)
-        if run.patches.get(merge.id) in bad
-    ]
+    for trapped in (row for row in run.rows if row.scenario == "trap"):
+        for bad in run.merges_of(trapped):
+            findings += [
+                f"{again.short} merges the diff of the trap's merge {bad.short} again"
+                for again in run.later(bad)
+                if run.patches.get(again.id) == run.patches[bad.id]
+            ]
     return ["nothing merged for it"], findings
 
 
@@ -146,13 +147,6 @@ def bug_in_storm(run: Run, row: Row) -> Found:
 
 def _merges(run: Run, start: float, stop: float) -> list:
     return [one for one in run.released if one.merges and start <= one.at <= stop]
-
-
-def _taken_back(run: Run, row: Row) -> list:
-    """The merges that a row took back, or says it did."""
-    if row.outcome == "RolledBack":
-        return run.merges_of(row)
-    return [merge for bad, _ in row.reverts if (merge := run.on_branch(bad))]
 
 
 def _merged_and_reverted(run: Run, row: Row) -> list[str]:
