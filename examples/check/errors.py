@@ -28,8 +28,9 @@ def excuses(run: Run, row: Row) -> list[Excuse]:
     start, stop = run.span(row)
     found = []
     if row.scenario in STORMS:
-        found.append(Excuse(None, start, stop + run.limits.grace))
-    elif not row.release:
+        over = row.opened + run.limits.lead if row.closed is None else row.closed
+        found.append(Excuse(None, start, over + run.limits.grace))
+    if not row.release and (row.scenario not in STORMS or row.closed is None):
         stop = INFINITE if row.may_fail_at_the_end() else stop
         found.append(Excuse(frozenset(run.routes_for(row)), start, stop))
     for bad, revert in row.reverts:
@@ -40,16 +41,21 @@ def excuses(run: Run, row: Row) -> list[Excuse]:
     return found
 
 
+def unexcused(run: Run, rows: list[Row], errors: list[Request]) -> list[Request]:
+    """The errors that none of the rows accounts for."""
+    excused = [excuse for row in rows for excuse in excuses(run, row)]
+    return [
+        error
+        for error in errors
+        if not any(excuse.holds(error.route, error.at) for excuse in excused)
+    ]
+
+
 def check_errors(run: Run) -> list[str]:
     """No route fails at a time that no row accounts for."""
-    excused = [excuse for row in run.rows for excuse in excuses(run, row)]
     findings = []
     for route in run.routes:
-        stray = [
-            error
-            for error in run.errors(route)
-            if not any(excuse.holds(route, error.at) for excuse in excused)
-        ]
+        stray = unexcused(run, run.rows, run.errors(route))
         if stray:
             since = run.end - stray[-1].at
             where = f"the last one {since:.0f} s before the end"

@@ -2,6 +2,7 @@
 
 from statistics import median
 
+from errors import unexcused
 from latency import ALONE, TOGETHER, Pace, p95
 from report import Row
 from repository import Commit
@@ -47,7 +48,8 @@ def _raised(run: Run, row: Row, release: Commit, revert: Commit) -> Found:
     """Errors between the release and its revert, none before and none after."""
     start, _ = run.around(release, MINUTE)
     live = revert.at + run.limits.grace
-    others = {r for one in run.rows if not one.release for r in run.routes_for(one)}
+    rows = [one for one in run.rows if one is not row]
+    others = {r for one in rows if not one.release for r in run.routes_for(one)}
     routes = run.listed.get(row.scenario) or [r for r in run.routes if r not in others]
     broken = [route for route in routes if run.errors(route, release.at, live)]
     if not broken:
@@ -56,10 +58,10 @@ def _raised(run: Run, row: Row, release: Commit, revert: Commit) -> Found:
     for route in broken:
         during = len(run.errors(route, release.at, live))
         looked.append(f"{route}: {during} errors between the release and its revert")
-        if run.errors(route, start, release.at):
+        if unexcused(run, rows, run.errors(route, start, release.at)):
             findings.append(f"{route}: it failed before the release too")
         _, calm = run.around(revert, MINUTE)
-        if late := run.errors(route, live, calm):
+        if late := unexcused(run, rows, run.errors(route, live, calm)):
             findings.append(f"{route}: {len(late)} errors after the revert was live")
         if not any(one.succeeded and one.at > revert.at for one in run.routes[route]):
             findings.append(f"{route}: no success after the revert")

@@ -31,6 +31,7 @@ class Run:
         self.commits = self.repo.commits(self.base, self.branch)
         order = self.repo.released(self.base, self.branch)
         self.released = [self.commits[name] for name in order]
+        self._routes_for: dict[Row, list[str]] = {}
         self._places = {name: place for place, name in enumerate(order)}
 
     @cached_property
@@ -72,11 +73,23 @@ class Run:
 
     def routes_for(self, row: Row) -> list[str]:
         """The failing routes that a row is about: those of its scenario's bug, else by time."""
+        if row not in self._routes_for:
+            self._routes_for[row] = self._find_routes(row)
+        return self._routes_for[row]
+
+    def _find_routes(self, row: Row) -> list[str]:
         listed = self.listed.get(row.scenario)
         if listed:
             return [route for route in listed if self.errors(route)]
         others = {route for routes in self.listed.values() for route in routes}
         start, stop = self.span(row)
+        merges = self.merges_of(row)
+        if row.closed is None:
+            # It may be open long after; what it opened for failed then.
+            stop = row.opened + self.limits.lead
+        elif row.outcome == "Healed" and merges:
+            # What was healed failed until its merge.
+            start = max(start, merges[-1].at - self.limits.lead)
         free = (route for route in self.routes if route not in others)
         return [route for route in free if self.errors(route, start, stop)]
 
