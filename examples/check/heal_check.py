@@ -96,14 +96,13 @@ def check_scenarios(
         raise Unreadable("the scenarios' rows are in the report: name it with --report")
     rows = read_rows(options.report)
     sent, logged = read(options)
-    told = read_json(options.routes)
-    listed = {name: list(map(as_route, it["routes"])) for name, it in told.items()}
+    listed, by_file = read_routes(options.routes)
     unknown = [name for name in options.scenarios if name not in WANTED]
     if unknown:
         raise Unreadable(f"there is no scenario {', '.join(unknown)}")
     wanted = {name: WANTED[name] for name in options.scenarios} or WANTED
 
-    run = Run(repo, base, options.branch, rows, sent, logged, limits, listed)
+    run = Run(repo, base, options.branch, rows, sent, logged, limits, listed, by_file)
     merges = sum(commit.merges for commit in run.released)
     looked = [
         f"{len(sent)} requests, {len(logged)} lines in the access log",
@@ -122,6 +121,19 @@ def check_scenarios(
     healed = {r for row in rows if row.outcome == "Healed" for r in run.routes_for(row)}
     findings += check_values(run.routes, healed, read_json(options.expect))
     return looked, findings
+
+
+def read_routes(path: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The routes of each scenario that has its own, and of the bug in each file."""
+    told = read_json(path)
+    try:
+        listed, by_file = (
+            {name: [as_route(text) for text in routes] for name, routes in told[what].items()}
+            for what in ("scenarios", "files")
+        )
+    except (KeyError, TypeError, AttributeError) as why:
+        raise Unreadable(f"the routes {path} are not in the known form: {why!r}") from why
+    return listed, by_file
 
 
 def as_route(text: str) -> str:
@@ -163,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--report", type=Path, help="the report to hold against Git")
     add("--observe", action="store_true", help="nothing may have changed")
     add("--scenarios", nargs="*", help="many were played: all of them, or these alone")
-    add("--routes", type=Path, default=here / "scenarios.json", help="scenario to its bug's routes")
+    add("--routes", type=Path, default=here / "scenarios.json", help="which bug meets which routes")
     add("--branch", default="main", help="the branch that is released")
     add("--tests", default="tests", help="where the service keeps its tests")
     add("--successes", type=int, default=5, help="how many are needed after the last error")

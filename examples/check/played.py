@@ -105,7 +105,8 @@ class Played:
         self.git.first["tests/test_shop.py"] = "assert True\n"
         self.requests: list[dict] = []
         self.rows: list[dict] = []
-        self.routes: dict[str, dict] = {}
+        self.routes: dict[str, list[str]] = {}
+        self.files: dict[str, list[str]] = {}
         self.expected: dict[str, dict] = {}
         self.log: list[str] | None = None
         self.now = 0.0
@@ -206,6 +207,7 @@ class Played:
         self.requests.sort(key=lambda row: row["at"])
         lines = [json.dumps(row | {"at": iso(row["at"])}) for row in self.requests]
         log = [logged(row) for row in self.requests] if self.log is None else self.log
+        routes = {"scenarios": self.routes, "files": self.files}
         report = {"incidents": [told(row) for row in self.rows]}
         return heal_check.main(
             [
@@ -213,7 +215,7 @@ class Played:
                 *("--transcript", write("transcript.jsonl", "\n".join(lines))),
                 *("--access-log", write("access.log", "\n".join(log))),
                 *("--expect", write("expected.json", json.dumps(self.expected))),
-                *("--routes", write("routes.json", json.dumps(self.routes))),
+                *("--routes", write("routes.json", json.dumps(routes))),
                 *("--report", write("report.json", json.dumps(report))),
                 *("--window", "30", "--scenarios", *more),
             ]

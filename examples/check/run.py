@@ -22,8 +22,10 @@ class Run:
     sent: list[Request]
     logged: list[Request]
     limits: Limits
-    # The routes of the scenarios' bugs, as the shop's readers wrote them down.
+    # The routes of the scenarios' bugs, as a reader of the shop wrote them down.
     listed: dict[str, list[str]]
+    # The routes of the bug that sleeps in a file.
+    by_file: dict[str, list[str]]
     commits: dict[str, Commit] = field(init=False)
     released: list[Commit] = field(init=False)
 
@@ -72,7 +74,8 @@ class Run:
         return [commit for commit in found if commit]
 
     def routes_for(self, row: Row) -> list[str]:
-        """The failing routes that a row is about: those of its scenario's bug, else by time."""
+        """The failing routes that a row is about: those of its scenario's bug, else those of the bug
+        in the file that its merge mended, else those that failed at its time."""
         if row not in self._routes_for:
             self._routes_for[row] = self._find_routes(row)
         return self._routes_for[row]
@@ -81,9 +84,12 @@ class Run:
         listed = self.listed.get(row.scenario)
         if listed:
             return [route for route in listed if self.errors(route)]
-        others = {route for routes in self.listed.values() for route in routes}
         start, stop = self.span(row)
         merges = self.merges_of(row)
+        files = {path for merge in merges for path in merge.changes}
+        if mended := [route for path in sorted(files) for route in self.by_file.get(path, [])]:
+            return [route for route in mended if self.errors(route, start, stop)]
+        others = {route for routes in self.listed.values() for route in routes}
         if row.closed is None:
             # It may be open long after; what it opened for failed then.
             stop = row.opened + self.limits.lead

@@ -13,7 +13,7 @@ from run import Run
 def crash(run: Run, row: Row) -> Found:
     """Healed by a merge that is still there."""
     findings = [] if run.merges_of(row) else ["Healed without a merge"]
-    if row.reverts:
+    if row.merged and row.merged[-1].reverted_by:
         findings.append("Healed, but what healed it was reverted")
     looked, more = check_healed(run, row)
     return looked, findings + more

@@ -42,7 +42,7 @@ def trap(world: Played) -> dict:
     one = world.merge(row, {"shop/wrapping.py": "held up\n"}, at + 30)
     before = {"shop/wrapping.py": broken("wrapping")}
     world.revert(row, one["merge_commit"], before, at + 40)
-    world.routes["trap"] = {"routes": ["/wrap"]}
+    world.routes["trap"] = ["/wrap"]
     world.visit("/wrap", at, at + SLOT, lambda t: at + 10 <= t)
     world.visit("/warehouse", at, at + SLOT, lambda t: at + 31 <= t < at + 40 + LIVE)
     return row
@@ -52,7 +52,7 @@ def trap_again(world: Played) -> dict:
     """The same bug, met by another page."""
     at = world.begin()
     row = world.row("again", "trap-again", "AwaitingHuman", opened_at=at + 11)
-    world.routes["trap-again"] = {"routes": ["/wrap/estimate"]}
+    world.routes["trap-again"] = ["/wrap/estimate"]
     world.visit("/wrap/estimate", at, at + SLOT, lambda t: at + 10 <= t)
     return row
 
@@ -64,7 +64,7 @@ def futile(world: Played) -> dict:
     one = world.merge(row, {"shop/delivery.py": "no use\n"}, at + 30)
     before = {"shop/delivery.py": broken("delivery")}
     world.revert(row, one["merge_commit"], before, at + 50)
-    world.routes["futile"] = {"routes": ["/delivery"]}
+    world.routes["futile"] = ["/delivery"]
     world.visit("/delivery", at, at + SLOT, lambda t: at + 10 <= t)
     return row
 
@@ -73,7 +73,7 @@ def handed_over(world: Played, scenario: str = "no-template") -> dict:
     """Errors that nobody mends."""
     at = world.begin()
     row = world.row(f"h-{scenario}", scenario, "AwaitingHuman", opened_at=at + 11)
-    world.routes[scenario] = {"routes": [f"/{scenario}"]}
+    world.routes[scenario] = [f"/{scenario}"]
     world.visit(f"/{scenario}", at, at + SLOT, lambda t: at + 10 <= t)
     return row
 
@@ -85,7 +85,7 @@ def flapping(world: Played) -> dict:
     world.merge(row, {"shop/customs.py": "mended once\n"}, at + 30)
     world.merge(row, {"shop/customs.py": "mended twice\n"}, at + 60)
     world.offer(row, {"shop/customs.py": "mended thrice\n"}, at + 80)
-    world.routes["flapping"] = {"routes": ["/customs"]}
+    world.routes["flapping"] = ["/customs"]
     world.visit("/customs", at, at + SLOT, lambda t: at + 10 <= t)
     return row
 
@@ -172,7 +172,8 @@ def storm(world: Played) -> dict:
 def bug_in_storm(world: Played) -> dict:
     """Healed once the storm is over; its time is the storm's."""
     row = healed(world, "bug-in-storm", merge=50)
-    world.routes["bug-in-storm"] = {"routes": [f"/bug-in-storm-{len(world.rows) - 1}"]}
+    name = f"bug-in-storm-{len(world.rows) - 1}"
+    world.files[f"shop/{name}.py"] = [f"/{name}"]
     return row
 
 

@@ -120,7 +120,7 @@ def test_a_slow_release_that_was_taken_back(world, scenario, factor, listed):
     scripts.latency(world, scenario, factor)
     if listed:
         routes = ["/stock?product=1", "GET /stock?product=2"]
-        world.routes[scenario] = {"routes": routes}
+        world.routes[scenario] = routes
     assert world.check(scenario) == 0
 
 
@@ -129,7 +129,7 @@ def test_a_slow_release_that_was_taken_back(world, scenario, factor, listed):
 def test_a_release_that_was_not_slow(world, finds, scenario, listed):
     scripts.latency(world, scenario, 1.05)
     if listed:
-        world.routes[scenario] = {"routes": ["/stock?product=1", "/stock?product=2"]}
+        world.routes[scenario] = ["/stock?product=1", "/stock?product=2"]
     finds(world.check(scenario), "get slower by x" if listed else "no route got slower by x")
 
 

@@ -65,6 +65,12 @@ def test_a_report_in_another_form(world, finds):
     finds(world.check("no-template"), "is not in the known form", unreadable=True)
 
 
+def test_routes_in_another_form(world, finds):
+    scripts.handed_over(world)
+    world.files = None
+    finds(world.check("no-template"), "the routes", unreadable=True)
+
+
 def test_two_rows_with_the_same_merge(world, finds):
     rows = scripts.crash_bugs(world)
     for name in ("merge_commit", "branch", "submissions"):
@@ -329,6 +335,13 @@ def test_a_merge_that_was_held_for_no_time(world, finds):
     finds(world.check("freeze"), "it was held for no time at all")
 
 
+def test_a_healed_row_whose_merge_was_reverted(world, finds):
+    row = scripts.held(world)
+    before = {"shop/freeze-0.py": broken("freeze-0")}
+    world.revert(row, row["merge_commit"], before, 90)
+    finds(world.check("freeze"), "Healed, but what healed it was reverted")
+
+
 def test_a_proposal_that_aegis_merged(world, finds):
     scripts.healed(world, "propose")
     finds(world.check("propose"), "was merged by Aegis, not by a person")
@@ -343,6 +356,12 @@ def test_a_bug_that_was_healed_within_the_storm(world, finds):
         "was merged within the storm",
         "merged before the storm was over",
     )
+
+
+def test_a_bug_in_a_storm_and_the_storm_are_told_apart(world):
+    scripts.storm(world)
+    scripts.bug_in_storm(world)
+    assert world.check("storm", "bug-in-storm") == 0
 
 
 def test_a_storm_of_another_kind(world, finds):
