@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import heal_check
-from conftest import START, iso, logged
+from stamps import START, iso, logged
 
 AEGIS = "Aegis <aegis@localhost>"
 PERSON = "A person <person@shop.example>"

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from conftest import START, logged
 from evidence import read_access_log, read_transcript
 from repository import Merge
+from stamps import START, logged
 
 
 def test_a_healed_world_has_no_finding(healed, capsys):

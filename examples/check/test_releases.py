@@ -3,13 +3,7 @@
 import pytest
 
 import scripts
-from played import SLOT, Played, broken
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A shop in which nothing has been played."""
-    return Played(tmp_path)
+from played import SLOT, broken
 
 
 SLOW = {"release-latency-x2": 2, "release-latency-x1.3": 1.3, "release-slow-ramp": 2.5}
