@@ -87,7 +87,7 @@ def _slower(run: Run, row: Row, release: Commit, revert: Commit) -> Found:
     if middle < factor and tail < factor * pace.spread:
         return [], [f"its routes did not get slower by x{factor}, but x{middle:.2f}"]
     _, calm = run.around(revert, MINUTE)
-    since = revert.at + min(run.limits.grace, (calm - revert.at) / 2)
+    since = revert.at + min(run.limits.settle, (calm - revert.at) / 2)
     after = pace.ratios(run, since, calm)
     names = ", ".join(sorted(pace.normal))
     looked = [f"x{middle:.2f} (P95 x{tail:.2f}) between release and revert on {names}"]

@@ -20,6 +20,11 @@ class Limits:
     lead: float = 10.0
     window: float = 300.0
 
+    @property
+    def settle(self) -> float:
+        """Seconds after a commit in which latencies tell nothing: the grace is for the slowest."""
+        return self.grace / 3
+
 
 def routes_of(requests: list[Request]) -> dict[str, list[Request]]:
     """The requests by method and path, each in the order of time."""

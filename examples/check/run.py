@@ -122,7 +122,7 @@ class Run:
         start, stop = commit.at - most, min(commit.at + most, self.end)
         if place > 0:
             before = self.released[place - 1].at
-            start = max(start, before + min(self.limits.grace, (commit.at - before) / 2))
+            start = max(start, before + min(self.limits.settle, (commit.at - before) / 2))
         if place + 1 < len(self.released):
             stop = min(stop, self.released[place + 1].at)
         return start, stop

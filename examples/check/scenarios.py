@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from errors import check_healed, fails_within
+from latency import Pace
 from ledger import of_aegis, traces
-from releases import Found, check_kept, check_taken_back
+from releases import MINUTE, Found, check_kept, check_taken_back
 from report import Row
 from routes import SECOND
 from run import Run
@@ -53,8 +54,19 @@ def proposed(run: Run, row: Row) -> Found:
 
 def trap(run: Run, row: Row) -> Found:
     """A merge and its revert."""
-    findings = _merged_and_reverted(run, row)
-    return [f"merged and reverted {len(row.reverts)} times"], findings
+    looked = []
+    for bad, revert in row.reverts:
+        done, undone = run.on_branch(bad), run.on_branch(revert)
+        if done and undone:
+            start, _ = run.around(done, MINUTE)
+            half = done.at + (undone.at - done.at) / 2
+            slow = Pace.before(run, [], start, done.at).medians(run, half, undone.at + SECOND)
+            route = max(slow, key=lambda one: slow[one], default=None)
+            harm = sum(len(run.errors(one, done.at, undone.at)) for one in run.routes)
+            slower = f", {route} x{slow[route]:.2f}" if route else ""
+            took = f"merged, reverted after {undone.at - done.at:.0f} s"
+            looked.append(f"{took}; meanwhile {harm} errors on any route{slower}")
+    return looked, _merged_and_reverted(run, row)
 
 
 def nothing_merged(run: Run, row: Row) -> Found:

@@ -21,6 +21,28 @@ def test_a_release_that_is_still_there(world, finds):
     )
 
 
+def test_a_release_that_is_not_on_the_branch(world, finds):
+    row = scripts.raises_none(world)
+    row["release"] = "f" * 40
+    finds(
+        world.check("release-raises-none"),
+        "its release ffff",
+        "ffff, which it says was reverted, is not on the branch",
+        "errors that belong to no row",
+    )
+
+
+def test_a_revert_before_its_release(world, finds):
+    row = scripts.raises_none(world)
+    row |= {"release": row["reverted_by"], "reverted_by": row["release"]}
+    finds(
+        world.check("release-raises-none"),
+        "its revert is before its release",
+        "is not on the branch after it",
+        "errors that belong to no row",
+    )
+
+
 def test_a_revert_that_leaves_half(world, finds):
     scripts.raises_none(world, revert={"shop/stock.py": broken("stock")})
     finds(world.check("release-raises-none"), "leaves shop/shelf.py not as it was before")
