@@ -1,5 +1,6 @@
 """Releases of a person: taken back where they did harm, kept where they did none."""
 
+from collections.abc import Iterable
 from statistics import median
 
 from errors import unexcused
@@ -54,10 +55,10 @@ def _raised(run: Run, row: Row, release: Commit, revert: Commit) -> Found:
     broken = [route for route in routes if run.errors(route, release.at, live)]
     if not broken:
         return [], ["no route failed between the release and its revert"]
-    looked, findings = [], []
+    during = sum(len(run.errors(route, release.at, live)) for route in broken)
+    looked = [f"{during} errors between the release and its revert on {_named(broken)}"]
+    findings = []
     for route in broken:
-        during = len(run.errors(route, release.at, live))
-        looked.append(f"{route}: {during} errors between the release and its revert")
         if unexcused(run, rows, run.errors(route, start, release.at)):
             findings.append(f"{route}: it failed before the release too")
         _, calm = run.around(revert, MINUTE)
@@ -89,8 +90,7 @@ def _slower(run: Run, row: Row, release: Commit, revert: Commit) -> Found:
     _, calm = run.around(revert, MINUTE)
     since = revert.at + min(run.limits.settle, (calm - revert.at) / 2)
     after = pace.ratios(run, since, calm)
-    names = ", ".join(sorted(pace.normal))
-    looked = [f"x{middle:.2f} (P95 x{tail:.2f}) between release and revert on {names}"]
+    looked = [f"x{middle:.2f} (P95 x{tail:.2f}) between the two on {_named(pace.normal)}"]
     if len(after) < TOGETHER:
         return looked, [f"only {len(after)} requests tell how fast it is after the revert"]
     looked.append(f"x{median(after):.2f} after the revert, in {len(after)} requests")
@@ -99,6 +99,11 @@ def _slower(run: Run, row: Row, release: Commit, revert: Commit) -> Found:
     if middle >= factor and median(after) > (1 + middle) / 2:
         findings.append(f"x{median(after):.2f} after the revert is nearer to the slow release")
     return looked, findings
+
+
+def _named(routes: Iterable[str]) -> str:
+    first, *others = sorted(routes)
+    return f"{first} and {len(others)} more" if others else first
 
 
 def check_kept(run: Run, row: Row) -> Found:
