@@ -125,6 +125,12 @@ def test_errors_after_the_revert_was_live(world, finds):
     )
 
 
+def test_a_route_that_nobody_asked_for_after_the_revert(world, finds):
+    scripts.raises_none(world)
+    world.requests = [request for request in world.requests if request["at"] < 60]
+    finds(world.check("release-raises-none"), "no success after the revert")
+
+
 def test_a_release_that_is_called_kept(world, finds):
     scripts.raises_none(world)["outcome"] = "Kept"
     finds(world.check("release-raises-none"), "its outcome is Kept, not RolledBack")
