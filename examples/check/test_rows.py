@@ -129,6 +129,40 @@ def test_a_merge_commit_that_no_submission_has(world, finds):
     finds(world.check("freeze"), "its merge commit is ffff")
 
 
+def test_a_branch_that_no_submission_has(world, finds):
+    scripts.held(world)["branch"] = "aegis/fix-none"
+    finds(world.check("freeze"), "its branch is aegis/fix-none, its last submission's differs")
+
+
+def test_a_branch_without_a_submission(world, finds):
+    scripts.handed_over(world)["branch"] = "aegis/fix-none"
+    finds(world.check("no-template"), "its branch is aegis/fix-none, but it has no submission")
+
+
+def test_a_revert_of_nothing(world, finds):
+    scripts.handed_over(world)["reverted_by"] = "f" * 40
+    finds(world.check("no-template"), "it was reverted by ffff", "but nothing of it was")
+
+
+def test_a_submission_that_was_reverted_but_never_merged(world, finds):
+    row = scripts.flapping(world)
+    row["submissions"][2]["reverted_by"] = "f" * 40
+    finds(world.check("flapping"), "aegis/fix-flap-3 was reverted, but never merged")
+
+
+def test_a_branch_of_a_revert_that_no_row_tells_of(world, finds):
+    scripts.held(world)
+    world.git.heads["aegis/revert-i0"] = world.git.heads["main"]
+    world.git.stream.append(f"reset refs/heads/aegis/revert-i0\nfrom {world.git.heads['main']}\n\n")
+    finds(world.check("freeze"), "aegis/revert-i0: a branch of no row's reverts")
+
+
+def test_a_branch_of_a_revert_that_a_row_tells_of(world):
+    row = scripts.trap(world)
+    world.git.stream.append(f"reset refs/heads/aegis/revert-trap\nfrom {row['reverted_by']}\n\n")
+    assert world.check("trap") == 0
+
+
 def test_a_branch_that_does_not_exist(world, finds):
     row = scripts.held(world)
     world.git.delete(row["branch"])
