@@ -5,14 +5,13 @@ import json
 import os
 import shutil
 import subprocess
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 import heal_check
-
-START = 1_750_000_000
+from played import Played
+from stamps import START, iso, logged
 
 GOOD = {"/a": '{"value": 1.5, "other": "x"}', "/b": '{"names": ["guest"]}', "/c": '{"fine": true}'}
 EXPECTED = {"/a": {"value": 1.5}, "/b": {"names": ["guest"]}, "/c": {"fine": True}}
@@ -25,7 +24,7 @@ class World:
         self.folder = folder
         self.repo = folder / "repo"
         self.repo.mkdir()
-        self.git("init", "-q", "-b", "main", ".", at=0)
+        self.git("init", "-q", "-b", "main", "--template=", ".", at=0)
         self.base = self.commit("a.py", "broken", at=-1000)
         self.base = self.commit("tests/test_a.py", "assert", at=-900)
         self.requests: list[dict] = []
@@ -129,19 +128,6 @@ class World:
         return heal_check.main(arguments)
 
 
-def iso(at: float) -> str:
-    """A time of the transcript."""
-    moment = datetime.fromtimestamp(START + at, timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def logged(row: dict) -> str:
-    """A request's line in the access log."""
-    stamp = datetime.fromtimestamp(START + row["at"], timezone.utc).strftime("%d/%b/%Y:%H:%M:%S %z")
-    request = f'{row["method"]} {row["path"]} HTTP/1.0'
-    return f'127.0.0.1 - - [{stamp}] "{request}" {row["status"]} 10 "-" "visitor"'
-
-
 @pytest.fixture(scope="session")
 def broken_once(tmp_path_factory):
     """A world in which two routes fail and nobody does anything."""
@@ -170,3 +156,25 @@ def broken(broken_once, tmp_path):
 def healed(healed_once, tmp_path):
     """A copy of the healed world to change."""
     return healed_once.copy(tmp_path)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A shop in which no scenario has been played."""
+    return Played(tmp_path)
+
+
+@pytest.fixture
+def finds(capsys):
+    """The findings of a check: each text is in one of them, and there is no other."""
+
+    def finds(code: int, *texts: str, unreadable: bool = False) -> None:
+        said = capsys.readouterr().out
+        findings = [line for line in said.splitlines() if line.startswith("FINDING ")]
+        assert code == (2 if unreadable else 1), said
+        for text in texts:
+            assert any(text in line for line in findings), said
+        for line in findings:
+            assert any(text in line for text in texts), said
+
+    return finds

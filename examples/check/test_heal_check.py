@@ -4,24 +4,9 @@ import json
 
 import pytest
 
-from conftest import START, logged
-from evidence import Merge, read_access_log, read_transcript
-
-
-@pytest.fixture
-def finds(capsys):
-    """The findings of a check: each text is in one of them, and there is no other."""
-
-    def finds(code: int, *texts: str) -> None:
-        said = capsys.readouterr().out
-        findings = [line for line in said.splitlines() if line.startswith("FINDING ")]
-        assert code == 1, said
-        for text in texts:
-            assert any(text in line for line in findings), said
-        for line in findings:
-            assert any(text in line for text in texts), said
-
-    return finds
+from evidence import read_access_log, read_transcript
+from repository import Merge
+from stamps import START, logged
 
 
 def test_a_healed_world_has_no_finding(healed, capsys):
@@ -246,19 +231,20 @@ def test_observed_errors_are_in_the_access_log(broken, finds):
 
 @pytest.mark.parametrize("name", ["--repo", "--access-log", "--transcript", "--report", "--expect"])
 def test_evidence_that_is_missing(healed, finds, name):
-    finds(healed.check(name, str(healed.folder / "nothing"), report=False), "nothing")
+    code = healed.check(name, str(healed.folder / "nothing"), report=False)
+    finds(code, "nothing", unreadable=True)
 
 
 def test_a_damaged_transcript(healed, finds):
     healed.requests[3]["status"] = 200
     del healed.requests[3]["path"]
     healed.log = []
-    finds(healed.check(), "transcript.jsonl, line 4")
+    finds(healed.check(), "transcript.jsonl, line 4", unreadable=True)
 
 
 def test_an_unknown_base(healed, finds):
     healed.base = "f" * 40
-    finds(healed.check(), "has no ffff")
+    finds(healed.check(), "has no ffff", unreadable=True)
 
 
 def test_lines_that_are_no_requests_are_skipped(tmp_path):
