@@ -1,7 +1,7 @@
 //! What a run has to remember to be resumed: written before anything else, marked when it ends.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ pub(super) struct RunFile {
     pub(super) port: u16,
     /// The head of the repository when it was staged.
     pub(super) base: String,
+    /// The repository of a service of somebody's; none for the shop.
+    #[serde(default)]
+    pub(super) repository: Option<PathBuf>,
     /// Whether the run came to its end.
     pub(super) finished: bool,
 }
