@@ -173,7 +173,7 @@ impl LookAfter<'_> {
                     match why {
                         Some(why) => terminal.line(Tone::Bad, format!(
                             "the journal can't be written, and what is not journaled is not done: \
-                             {why}; free space, it goes on by itself"
+                             {why}; it goes on once that is put right"
                         )),
                         None => terminal.line(Tone::Good, "the journal can be written again"),
                     }
