@@ -141,7 +141,7 @@ async fn begin_shop(into: PathBuf, terminal: &mut Terminal) -> Result<RunFile, F
 }
 
 async fn begin_theirs(theirs: &Theirs) -> Result<RunFile, Failure> {
-    for log in theirs.logs.iter().chain(&theirs.access_log).filter(|path| path.is_dir()) {
+    if let Some(log) = theirs.logs.iter().chain(&theirs.access_log).find(|path| path.is_dir()) {
         return Err(format!("{} is a folder: name the log file in it", log.display()).into());
     }
     let repository = GitRepository::open(&theirs.repository).await?;
