@@ -121,8 +121,17 @@ impl Inventory {
 
     /// Waits until a run ends.
     pub(crate) fn ended(&self, mut child: Child) -> Ended {
-        let code = child.wait().unwrap().code();
-        Ended { code, screen: self.screen() }
+        let deadline = Instant::now() + Duration::from_secs(150);
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return Ended { code: status.code(), screen: self.screen() };
+            }
+            if Instant::now() >= deadline {
+                child.kill().unwrap();
+                panic!("it goes on: {}", self.screen());
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
 
     /// Waits until `done`, or fails with what was on the screen.
