@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aegis_core::policy::Autonomy;
-use aegis_examples::heal::{self, Options, Scenario, Theirs};
+use aegis_examples::heal::{self, Exit, Options, Scenario, Stopped, Theirs};
 use aegis_examples::staging::script::Bug;
 use lexopt::prelude::*;
 
@@ -21,7 +21,8 @@ Options:
   --state DIR       where the run lives; an unfinished run there is resumed
                     [target/heal, with --repo target/heal-NAME]
   --json FILE       write the report, read from the journal alone
-  --autonomy LEVEL  how far Aegis may go: observe, propose, approve or auto  [auto]
+  --autonomy LEVEL  how far Aegis may go: observe, propose, approve or auto
+                    [auto for the shop; with --repo it has to be said]
   --watch SECS      how long a release is watched  [8 for the shop, else 300]
   --for SECS        the shop: give up after this long [240]; with --repo: stop after this long
                     [at an interrupt]
@@ -43,9 +44,16 @@ A service of yours, in a Git repository with its release branch checked out:
   --log FILE        a log beside its standard streams, which are watched anyway; repeatable
   --access-log FILE its access log: common, combined or JSON lines
   --python DIR      its virtual environment  [one with pytest and coverage, made here]
+  --test-timeout SECS   how long one run of its tests may take
+                    [120 to prove a fix, 600 on its branch]
+  --start-timeout SECS  how long a release may take to become healthy  [30]
 
-Exit codes: 0 every incident ended as it should, 1 one waits for a person or did not end,
-2 wrong usage or something that is needed is missing; nothing was changed then.
+Its tests are run once before it is looked after. Where some fail already, their names are said and
+the run goes on: a fix is compared with that, but merged only where all of them pass. Where they
+can't be run, hold no test or take too long, the run ends with 3.
+
+Exit codes:
+{exits}
 Left in the state folder: journal.db, releases/, logs/, and for the shop shop/ (its repository: try
 `git log --graph`), access.log and transcript.jsonl (every request and answer).
 ";
@@ -54,29 +62,24 @@ fn main() -> ExitCode {
     let options = match options() {
         Ok(Some(options)) => options,
         Ok(None) => {
-            print!("{HELP}");
+            print!("{}", HELP.replace("{exits}\n", &Exit::table()));
             return ExitCode::SUCCESS;
         }
-        Err(e) => {
-            eprintln!("heal: {e}\nTry --help.");
-            return ExitCode::from(2);
-        }
+        Err(e) => return stopped(&Stopped::usage(e)),
     };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(e) => {
-            eprintln!("heal: can't start threads: {e}");
-            return ExitCode::from(2);
-        }
+        Err(e) => return stopped(&Stopped::missing(format!("can't start threads: {e}"))),
     };
     match runtime.block_on(heal::run(options)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(e) => {
-            eprintln!("heal: {e}");
-            ExitCode::from(2)
-        }
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(e) => stopped(&e),
     }
+}
+
+fn stopped(why: &Stopped) -> ExitCode {
+    eprintln!("heal: {why}");
+    ExitCode::from(why.exit().code())
 }
 
 fn options() -> Result<Option<Options>, lexopt::Error> {
@@ -84,6 +87,8 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     let mut theirs = Theirs::default();
     // Options that mean nothing without --repo, as they were given.
     let mut alone = Vec::new();
+    // Whether a level of autonomy was said.
+    let mut said = false;
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -94,7 +99,18 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("scenarios") => options.scenarios = scenarios(&parser.value()?.string()?)?,
             Long("for") => options.limit = Some(parser.value()?.parse()?),
             Long("bugs") => options.bugs = bugs(&parser.value()?.string()?)?,
-            Long("autonomy") => options.autonomy = autonomy(&parser.value()?.string()?)?,
+            Long("autonomy") => {
+                options.autonomy = autonomy(&parser.value()?.string()?)?;
+                said = true;
+            }
+            Long("test-timeout") => {
+                options.test_timeout = Some(parser.value()?.parse()?);
+                alone.push(String::from("test-timeout"));
+            }
+            Long("start-timeout") => {
+                options.start_timeout = Some(parser.value()?.parse()?);
+                alone.push(String::from("start-timeout"));
+            }
             Long("repo") => theirs.repository = PathBuf::from(parser.value()?),
             Long(name @ ("start" | "health" | "test" | "service" | "version-url")) => {
                 let name = name.to_owned();
@@ -122,8 +138,14 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             _ => return Err(arg.unexpected()),
         }
     }
-    if options.watch == Some(0) || options.limit == Some(0) {
-        return Err("--watch and --for need at least one second".into());
+    let seconds = [
+        ("watch", options.watch),
+        ("for", options.limit),
+        ("test-timeout", options.test_timeout),
+        ("start-timeout", options.start_timeout),
+    ];
+    if let Some((name, _)) = seconds.iter().find(|(_, seconds)| *seconds == Some(0)) {
+        return Err(format!("--{name} needs at least one second").into());
     }
     if theirs.repository.as_os_str().is_empty() {
         if let Some(name) = alone.first() {
@@ -135,6 +157,14 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     if let Some((name, _)) = needed.iter().find(|(_, value)| value.is_empty()) {
         return Err(format!("--repo needs --{name} too").into());
     }
+    if !said {
+        return Err(
+            "--repo needs --autonomy too: observe says what it would do, propose offers a \
+                    branch, approve waits for a person's word, auto goes all the way"
+                .into(),
+        );
+    }
+    theirs.check().map_err(|e| lexopt::Error::Custom(Box::new(e)))?;
     options.theirs = Some(theirs);
     Ok(Some(options))
 }

@@ -20,7 +20,7 @@ use crate::sources::{
     AccessLog, ErrorLog, FirstOf, Following, HealthProbe, ProcessLoad, Scrape, exact_route,
 };
 use crate::supervise::Supervisor;
-use crate::verify::PythonVerifier;
+use crate::verify::{PythonVerifier, PythonVerifierConfig};
 
 /// The planner's builder with every stage of the embedded default in place.
 pub type LocalBuilder = Builder<
@@ -48,6 +48,11 @@ pub struct LocalConfig {
     pub metrics: Option<(String, String, String)>,
     /// How often files, checks, branch and process are looked at; 200 ms unless set.
     pub poll: Duration,
+    /// How long one run of the service's tests may take: 120 s to prove a fix and 600 s on its branch
+    /// unless set.
+    pub test_timeout: Option<Duration>,
+    /// How long a release may take to become healthy; 30 s unless set.
+    pub start_timeout: Option<Duration>,
 }
 
 impl LocalConfig {
@@ -64,6 +69,8 @@ impl LocalConfig {
             checks: None,
             metrics: None,
             poll: Duration::from_millis(200),
+            test_timeout: None,
+            start_timeout: None,
         }
     }
 
@@ -91,6 +98,20 @@ impl LocalConfig {
     #[must_use]
     pub fn with_poll(mut self, poll: Duration) -> Self {
         self.poll = poll;
+        self
+    }
+
+    /// Ends a run of the service's tests after `limit`, wherever they run.
+    #[must_use]
+    pub fn with_test_timeout(mut self, limit: Duration) -> Self {
+        self.test_timeout = Some(limit);
+        self
+    }
+
+    /// Gives a release this long to become healthy.
+    #[must_use]
+    pub fn with_start_timeout(mut self, limit: Duration) -> Self {
+        self.start_timeout = Some(limit);
         self
     }
 }
@@ -136,28 +157,42 @@ impl Local {
     /// for a checkout with changes and for URLs that are not on this machine, `Unavailable` where the
     /// service does not become healthy. Nothing was changed then.
     pub async fn open(config: LocalConfig) -> Result<Self> {
+        let checked = config.service.clone();
+        tokio::task::spawn_blocking(move || checked.check())
+            .await
+            .map_err(|e| Error::internal("the service can't be checked").with_source(e))??;
         make(&config.state)?;
         let spec = &config.service;
         let repository = GitRepository::open(&config.repository).await?;
         let shared: Arc<dyn Repository> = Arc::new(repository.clone());
-        let verifier = PythonVerifier::new(spec.clone(), shared).with_reverts(repository.clone());
-        let verifier = Arc::new(verifier);
+        let mut bounds = PythonVerifierConfig::default();
+        let mut supervisor = Supervisor::builder(spec.clone(), repository.clone(), &config.state);
+        supervisor = supervisor.poll(config.poll);
+        if let Some(limit) = config.test_timeout {
+            bounds.suite_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        }
+        if let Some(limit) = config.start_timeout {
+            supervisor = supervisor.start_timeout(limit);
+        }
+        let verifier = PythonVerifier::with_config(spec.clone(), shared, bounds);
+        let verifier = Arc::new(verifier.with_reverts(repository.clone()));
         verifier.check().await?;
         let mut checked = spec.clone();
         checked.test = config.checks.clone().unwrap_or(checked.test);
+        let mut checks = CommandChecks::of(&checked);
+        if let Some(limit) = config.test_timeout {
+            checks = checks.with_limit(limit);
+        }
         let watched = Arc::new(Watched::default());
         let deployer = GitDeployer::builder(repository.clone(), &config.state)
-            .checks(CommandChecks::of(&checked))
+            .checks(checks)
             .running(Arc::clone(&watched))
             .open()
             .await?;
         let access = spec.access_log.as_ref().map(|path| Arc::new(access_log(path, &config)));
         let metrics = metrics(&config, access.as_ref(), &watched)?;
         // Last: what was refused above left the service alone.
-        let supervisor = Supervisor::builder(spec.clone(), repository.clone(), &config.state)
-            .poll(config.poll)
-            .start()
-            .await?;
+        let supervisor = supervisor.start().await?;
         let supervisor = Arc::clone(watched.0.get_or_init(|| Arc::new(supervisor)));
         let following = access.as_ref().map(|log| log.follow(config.poll));
         Ok(Self {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use aegis_core::ServiceName;
+use aegis_core::{Result, ServiceName};
 
 /// How a service is started, asked for its health, and tested.
 ///
@@ -50,6 +50,16 @@ impl ServiceSpec {
             access_log: None,
             logs: Vec::new(),
         }
+    }
+
+    /// Refuses what is wrong whatever the machine looks like. May block to resolve a host.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a name that is no part of a file name, and for URLs that are not plain `http` or
+    /// not on this machine.
+    pub fn check(&self) -> Result<()> {
+        crate::supervise::check(self)
     }
 
     /// Names the URL that tells the running revision.

@@ -1,6 +1,9 @@
 //! The story of `make heal`: stage a service, let it break, let it heal, tell what happened.
 
 mod acts;
+mod failure;
+mod forgetful;
+mod interrupt;
 mod notes;
 mod options;
 mod pace;
@@ -19,6 +22,7 @@ use aegis_local::local::Local;
 use aegis_local::notify::LogNotifier;
 use aegis_sql::SqliteJournal;
 
+pub use failure::{Exit, Failure, Stopped};
 pub use options::{Options, Theirs};
 pub use scenario::{Expected, Scenario};
 
@@ -26,82 +30,149 @@ use crate::report;
 use crate::staging::script;
 use crate::terminal::{Terminal, Tone};
 use crate::traffic::{Totals, Traffic, TrafficConfig};
+use interrupt::Interrupt;
 use play::Play;
 use run_file::RunFile;
 use scene::Scene;
-
-/// Anything that keeps a run from being played.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+use witness::{Trouble, Witness};
 
 /// Requests a second.
 const PACE: f64 = 40.0;
 
-/// Plays a run to its end; whether every incident ended as it should.
-pub async fn run(options: Options) -> Result<bool, Failure> {
+/// Plays a run to its end.
+///
+/// # Errors
+///
+/// Where something is missing, and where the run breaks off: how the process ends, and the next step.
+pub async fn run(options: Options) -> Result<Exit, Stopped> {
     let mut terminal = Terminal::stdout();
     terminal.text(Tone::Title, "A broken service heals itself");
-    let scene = Scene::set(&options, &mut terminal).await?;
-    let journal = SqliteJournal::create_or_open(scene.state.join("journal.db")).await?;
-    let journal: Arc<dyn Journal> = Arc::new(journal);
-    let local = scene.start_service(&mut terminal).await?;
-    let watch = options.pace().settings.watch_ms / 1_000;
-    terminal.line(Tone::Faint, format!("a release is watched for {watch} s; the default is 300 s"));
-    let (complete, totals) = if options.theirs.is_some() {
-        let policy = PolicyConfig::new(options.autonomy);
-        let planner = scene.planner(&local, &journal, policy, &options.pace());
-        let handle = planner.notifier(Arc::new(LogNotifier::new())).build()?.start()?;
-        story::look_after(&mut terminal, &local, &handle, &scene, &options).await?;
-        handle.shutdown().await?;
-        (true, None)
-    } else {
-        let shop = (&scene, &local);
-        let (complete, totals) = play_shop(&mut terminal, shop, &journal, &options).await?;
-        (complete, Some(totals))
-    };
-    local.close(true).await?;
+    let scene = Scene::set(&options, &mut terminal).await.map_err(Stopped::missing)?;
+    let begun = Stage::begin(&scene, &options, &mut terminal).await;
+    if !matches!(begun, Ok(Some(_))) && !scene.resumed {
+        // There is nothing to resume.
+        RunFile::finish(&scene.state).map_err(Stopped::missing)?;
+    }
+    let Some(stage) = begun.map_err(Stopped::missing)? else { return Ok(Exit::AsItShould) };
+    let played = stage.play(&scene, &options, &mut terminal).await;
+    played.map_err(|e| Stopped::broke_off(e, &scene.state))
+}
 
-    let mut report = report::read(journal.as_ref()).await?;
-    if options.theirs.is_none() {
+/// What runs.
+#[derive(Debug)]
+struct Stage {
+    journal: Arc<dyn Journal>,
+    trouble: Trouble,
+    local: Local,
+    /// Signals, where they end a run in order.
+    interrupt: Option<Interrupt>,
+}
+
+impl Stage {
+    /// Starts the service, and tries what a fix will be proven by; nothing where that was interrupted.
+    async fn begin(
+        scene: &Scene,
+        options: &Options,
+        terminal: &mut Terminal,
+    ) -> Result<Option<Self>, Failure> {
+        let journal = SqliteJournal::create_or_open(scene.state.join("journal.db")).await?;
+        let (journal, trouble) = Witness::of(Arc::new(journal));
+        let mut interrupt = options.theirs.is_some().then(Interrupt::new).transpose()?;
+        let local = scene.start_service(terminal, options).await?;
+        if let Some(interrupt) = interrupt.as_mut().filter(|_| !scene.resumed) {
+            let tried = tokio::select! {
+                tried = story::try_tests(terminal, &local, scene, options) => tried.map(|()| true),
+                () = interrupt.came() => Ok(false),
+            };
+            if !matches!(tried, Ok(true)) {
+                local.close(true).await?;
+                return tried.map(|_| None);
+            }
+        }
+        Ok(Some(Self { journal, trouble, local, interrupt }))
+    }
+
+    /// Looks after the service to the end of the run, ends it, and tells how it went.
+    async fn play(
+        mut self,
+        scene: &Scene,
+        options: &Options,
+        terminal: &mut Terminal,
+    ) -> Result<Exit, Failure> {
+        let played = self.act(scene, options, terminal).await;
+        self.local.close(true).await?;
+        let (complete, totals) = played?;
+        let mut report = report::read(self.journal.as_ref()).await?;
         let run = RunFile::read(&scene.state)?;
         for row in &mut report.incidents {
             row.scenario = run.row_at(row.opened_at).map(str::to_owned);
         }
-    }
-    story::tell(&mut terminal, &report, totals.as_ref(), &scene);
-    if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text + "\n")
-            .map_err(|e| format!("can't write the report to {}: {e}", path.display()))?;
-    }
-    RunFile::finish(&scene.state)?;
-    let good = complete && story::as_it_should(&report, &options);
-    if !good {
+        story::tell(terminal, &report, totals.as_ref(), scene);
+        if let Some(why) = self.trouble.borrow().clone() {
+            return Err(format!("the journal can't be written: {why}").into());
+        }
+        if let Some(path) = &options.json {
+            let text = serde_json::to_string_pretty(&report)?;
+            std::fs::write(path, text + "\n")
+                .map_err(|e| format!("can't write the report to {}: {e}", path.display()))?;
+        }
+        RunFile::finish(&scene.state)?;
+        if complete && story::as_it_should(&report, options) {
+            return Ok(Exit::AsItShould);
+        }
         terminal.text(Tone::Bad, "not every incident ended as it should");
+        Ok(Exit::Waiting)
     }
-    Ok(good)
-}
 
-/// Visitors of the shop, and the scenarios; whether all were played to their end.
-async fn play_shop(
-    terminal: &mut Terminal,
-    (scene, local): (&Scene, &Local),
-    journal: &Arc<dyn Journal>,
-    options: &Options,
-) -> Result<(bool, Totals), Failure> {
-    let visitors = TrafficConfig::new(scene.address, scene.state.join("transcript.jsonl"));
-    let traffic = Traffic::start(visitors.with_per_second(PACE), script::requests(&[]))?;
-    let mut play = Play::new(terminal, (scene, local), options, Arc::clone(journal), traffic);
-    play.plan(acts::policy(options)).await?;
-    story::warm_up(play.terminal, local, scene, play.pace.calm).await?;
-    let mut complete = true;
-    if let Err(e) = acts::all(&mut play).await {
-        play.terminal.line(Tone::Bad, e);
-        complete = false;
+    async fn act(
+        &mut self,
+        scene: &Scene,
+        options: &Options,
+        terminal: &mut Terminal,
+    ) -> Result<(bool, Option<Totals>), Failure> {
+        let pace = options.pace();
+        let watch = pace.settings.watch_ms / 1_000;
+        terminal
+            .line(Tone::Faint, format!("a release is watched for {watch} s; the default is 300 s"));
+        let Some(interrupt) = &mut self.interrupt else {
+            let (complete, totals) = self.play_shop(scene, options, terminal).await?;
+            return Ok((complete, Some(totals)));
+        };
+        let policy = PolicyConfig::new(options.autonomy);
+        let planner = scene.planner(&self.local, &self.journal, policy, &pace);
+        let handle = planner.notifier(Arc::new(LogNotifier::new())).build()?.start()?;
+        let run = story::LookAfter { local: &self.local, handle: &handle, scene, options };
+        let played = run.until(terminal, interrupt, self.trouble.clone()).await;
+        // What failed first is what is told.
+        let ended = handle.shutdown().await;
+        played?;
+        ended?;
+        Ok((true, None))
     }
-    for write in play.witness.repeated() {
-        let text = format!("{write} was written again without a look at how far it had got");
-        play.terminal.line(Tone::Bad, text);
-        complete = false;
+
+    /// Visitors of the shop, and the scenarios; whether all were played to their end.
+    async fn play_shop(
+        &self,
+        scene: &Scene,
+        options: &Options,
+        terminal: &mut Terminal,
+    ) -> Result<(bool, Totals), Failure> {
+        let visitors = TrafficConfig::new(scene.address, scene.state.join("transcript.jsonl"));
+        let traffic = Traffic::start(visitors.with_per_second(PACE), script::requests(&[]))?;
+        let journal = Arc::clone(&self.journal);
+        let mut play = Play::new(terminal, (scene, &self.local), options, journal, traffic);
+        play.plan(acts::policy(options)).await?;
+        story::warm_up(play.terminal, &self.local, scene, play.pace.calm).await?;
+        let mut complete = true;
+        if let Err(e) = acts::all(&mut play).await {
+            play.terminal.line(Tone::Bad, e);
+            complete = false;
+        }
+        for write in play.deployer.repeated() {
+            let text = format!("{write} was written again without a look at how far it had got");
+            play.terminal.line(Tone::Bad, text);
+            complete = false;
+        }
+        Ok((complete, play.end().await?))
     }
-    Ok((complete, play.end().await?))
 }

@@ -1,10 +1,12 @@
 //! The shop and its checker, with real processes.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod checker;
 mod environment;
 mod healing;
 mod history;
+mod inventory;
 mod mending;
 mod readme;
 mod releases;

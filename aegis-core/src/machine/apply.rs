@@ -83,6 +83,8 @@ impl Incident {
         self.tries = None;
         self.watch = None;
         self.condemned.clear();
+        // The lines of an older trace may be mended, and the code it names may have moved.
+        self.case.symptoms.clear();
         self.on_joined(symptom);
         self.enter(Phase::Diagnosing, at);
         let wait = self.settings.damping(self.reopened);

@@ -112,7 +112,7 @@ pub struct Case {
     pub fingerprint: Fingerprint,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// What was seen, oldest first, the first at index 0; bounded.
+    /// What was seen since it was opened, or reopened last, oldest first; bounded.
     pub symptoms: Vec<Symptom>,
     /// The revision that ran when it was opened, where known.
     pub deployed: Option<Revision>,

@@ -154,7 +154,7 @@ fn checked_out(repo: &git2::Repository, path: &Path) -> Result<String> {
     target.and_then(|t| t.strip_prefix("refs/heads/")).map(str::to_owned).ok_or_else(|| {
         Error::invalid(format!(
             "{} is on a detached head: check out the branch that releases are made from \
-             (`git switch main`), or name it",
+             (`git switch main`)",
             path.display()
         ))
         .at("git")

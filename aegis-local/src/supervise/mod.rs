@@ -30,3 +30,9 @@ pub use supervisor::Supervisor;
 pub(crate) use env::search_path;
 pub(crate) use files::write_atomically;
 pub(crate) use group::{GroupGuard, alive};
+
+/// Refuses a name or a URL that no supervisor would take. May block to resolve a host.
+pub(crate) fn check(spec: &crate::service::ServiceSpec) -> aegis_core::Result<()> {
+    process::check_name(spec.name.as_str())?;
+    probe::Probe::new(spec, std::time::Duration::ZERO).map(|_| ())
+}

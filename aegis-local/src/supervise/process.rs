@@ -68,13 +68,7 @@ pub(super) struct Paths {
 impl Paths {
     /// The files of `service` in `state`; makes the folders.
     pub(super) fn of(state: &Path, service: &str) -> Result<Self> {
-        let plain = !service.is_empty()
-            && !service.starts_with('.')
-            && service.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if !plain {
-            let why = format!("{service:?} is no service name: use letters, digits, - _ and .");
-            return Err(Error::invalid(why).at("supervise"));
-        }
+        check_name(service)?;
         let (folder, logs) = (state.join("supervisor"), state.join("logs").join(service));
         std::fs::create_dir_all(&folder)?;
         std::fs::create_dir_all(&logs)?;
@@ -89,6 +83,18 @@ impl Paths {
             logs: logs.canonicalize()?,
         })
     }
+}
+
+/// A service's name is part of file names.
+pub(super) fn check_name(service: &str) -> Result<()> {
+    let plain = !service.is_empty()
+        && !service.starts_with('.')
+        && service.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if plain {
+        return Ok(());
+    }
+    let why = format!("{service:?} is no service name: use letters, digits, - _ and .");
+    Err(Error::invalid(why).at("supervise"))
 }
 
 impl Process {

@@ -31,4 +31,5 @@ mod wanted;
 pub mod workspace;
 
 pub use config::PythonVerifierConfig;
+pub use pytest::BaseSuite;
 pub use verifier::PythonVerifier;

@@ -22,6 +22,37 @@ pub(super) struct FileCoverage {
     pub(super) missing: BTreeSet<u32>,
 }
 
+/// How a service's suite ran before any change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BaseSuite {
+    /// To its end. What fails in it may fail on a patched tree too: a fix is compared with it.
+    Ran {
+        /// How many tests passed and failed.
+        counts: TestCounts,
+        /// Ids of the tests that failed, sorted.
+        failing: Vec<String>,
+    },
+    /// It holds no test: a fix may be proposed and never merged.
+    Empty,
+    /// It broke off or reached a limit, and why: no fix passes.
+    Broken(String),
+}
+
+impl BaseSuite {
+    pub(super) fn of(suite: &Suite) -> Self {
+        match &suite.report {
+            Ok(report) => {
+                let failed = report.tests.iter().filter(|(_, end)| **end == TestOutcome::Failed);
+                let failing = failed.map(|(id, _)| id.clone()).collect();
+                Self::Ran { counts: report.counts(), failing }
+            }
+            Err(_) if suite.empty => Self::Empty,
+            Err(why) => Self::Broken(why.clone()),
+        }
+    }
+}
+
 /// A suite's run.
 #[derive(Debug, Clone)]
 pub(super) struct Suite {
@@ -178,6 +209,26 @@ mod tests {
         assert_eq!(of("make test"), None);
         assert_eq!(of("python run.py"), None);
         assert_eq!(with_coverage("pytest", &["it's.py"]), None);
+    }
+
+    #[test]
+    fn a_red_suite_names_what_fails_and_one_without_tests_is_told_from_one_that_broke_off() {
+        let of = |code: i32, xml: &str| {
+            let suite = Suite::read(&Outcome {
+                end: End::Exited(code),
+                stdout: Default::default(),
+                stderr: Default::default(),
+                reports: BTreeMap::from([(JUNIT.to_owned(), xml.as_bytes().to_vec())]),
+                ran: (Instant::now(), Duration::ZERO),
+            });
+            BaseSuite::of(&suite)
+        };
+        let red = "<testsuites><testsuite tests=\"2\"><testcase classname=\"a\" name=\"b\">\
+                   <failure/></testcase><testcase classname=\"a\" name=\"c\"/></testsuite></testsuites>";
+        let failing = vec![String::from("a::b")];
+        assert_eq!(of(1, red), BaseSuite::Ran { counts: TestCounts::new(1, 1), failing });
+        assert_eq!(of(5, red), BaseSuite::Empty);
+        assert!(matches!(of(127, red), BaseSuite::Broken(why) if why.contains("127")));
     }
 
     fn judged(code: i32, declared: u32, failure: &str) -> Result<Report, String> {

@@ -16,7 +16,7 @@ use super::config::PythonVerifierConfig;
 use super::environment::Environment;
 use super::isolation::Isolation;
 use super::prove::{Failure, NO_TRACE, Proof};
-use super::pytest::Suite;
+use super::pytest::{BaseSuite, Suite};
 use super::reproduce::{OnBase, Reproducer};
 use super::runner::Runner;
 use super::wanted::Wanted;
@@ -92,10 +92,13 @@ impl PythonVerifier {
         self.isolation(&environment).await.map(|_| ())
     }
 
-    /// Exports `base` and runs its suite ahead of time.
-    pub async fn warm(&self, base: &Revision) -> Result<()> {
+    /// Exports `base` and runs its suite ahead of time; how that went is what every fix is compared
+    /// with.
+    ///
+    /// Errors: as [`check`](Self::check), and `NotFound` for a base that is not in the repository.
+    pub async fn warm(&self, base: &Revision) -> Result<BaseSuite> {
         let (runner, tree, name) = self.prepare(base).await?;
-        self.base_suite(&runner, &tree, &name).await.map(|_| ())
+        self.base_suite(&runner, &tree, &name).await.map(|suite| BaseSuite::of(&suite))
     }
 
     /// Tries to make the case's failure happen on `base`, with no fix in sight.

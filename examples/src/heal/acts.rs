@@ -5,6 +5,8 @@ mod holds;
 mod releases;
 mod storms;
 
+use std::time::Duration;
+
 use aegis_core::policy::{Autonomy, AutonomyRules, Budget, PolicyConfig};
 
 use super::play::Play;
@@ -27,7 +29,26 @@ pub(super) async fn all(play: &mut Play<'_>) -> Result<(), Failure> {
         play.run.write(&play.scene.state)?;
         play.pass(play.pace.between).await?;
     }
-    Ok(())
+    play.say("every page that was mended is asked once more");
+    play.visitors(&scenarios.iter().flat_map(|s| mended(*s, play.options)).collect::<Vec<_>>());
+    play.pass(AFTER).await
+}
+
+/// Visitors of mended pages at the end, to show that they work.
+const AFTER: Duration = Duration::from_secs(4);
+
+/// The bugs that are gone for good once a scenario is over.
+fn mended(scenario: Scenario, options: &Options) -> Vec<Bug> {
+    match scenario {
+        Scenario::CrashBugs if options.autonomy == Autonomy::Auto => options.bugs.clone(),
+        Scenario::Freeze => vec![Bug::Voucher],
+        Scenario::KillSwitch => vec![Bug::Bundle],
+        Scenario::Approve => vec![Bug::Sizes],
+        Scenario::Propose => vec![Bug::Payment],
+        Scenario::Budget => vec![Bug::Loyalty],
+        Scenario::Storm => vec![Bug::Gauge],
+        _ => Vec::new(),
+    }
 }
 
 async fn one(play: &mut Play<'_>, scenario: Scenario) -> Result<(), Failure> {

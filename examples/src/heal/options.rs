@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aegis_core::policy::Autonomy;
+use aegis_local::service::ServiceSpec;
 
 use super::pace::Pace;
 use super::scenario::Scenario;
@@ -30,6 +31,10 @@ pub struct Options {
     pub watch: Option<u64>,
     /// Seconds until the run gives up, or stops.
     pub limit: Option<u64>,
+    /// Seconds that one run of the tests may take.
+    pub test_timeout: Option<u64>,
+    /// Seconds that a release may take to become healthy.
+    pub start_timeout: Option<u64>,
 }
 
 /// A service of somebody's.
@@ -56,6 +61,20 @@ pub struct Theirs {
 }
 
 impl Theirs {
+    /// Refuses what is wrong whatever the machine looks like.
+    ///
+    /// # Errors
+    ///
+    /// For a name that is none, and for URLs that are not on this machine.
+    pub fn check(&self) -> aegis_core::Result<()> {
+        let (start, test) = (self.start.clone(), self.test.clone());
+        let spec = ServiceSpec::new(self.name(), start, self.health.clone(), test);
+        match &self.version {
+            Some(url) => spec.with_version(url.clone()).check(),
+            None => spec.check(),
+        }
+    }
+
     /// Its name: what was given, else the folder's.
     pub(super) fn name(&self) -> String {
         let folder = self.repository.canonicalize().ok();
@@ -78,6 +97,8 @@ impl Default for Options {
             autonomy: Autonomy::Auto,
             watch: None,
             limit: None,
+            test_timeout: None,
+            start_timeout: None,
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::witness::Witness;
+use super::forgetful::Forgetful;
 use super::{Failure, Options, RunFile, Scene, notes, story};
 use crate::staging::script::{self, Bug};
 use crate::terminal::{Terminal, Tone};
@@ -37,7 +37,7 @@ pub(super) struct Play<'a> {
     pub(super) scene: &'a Scene,
     pub(super) options: &'a Options,
     pub(super) pace: Pace,
-    pub(super) witness: Witness<Arc<GitDeployer>>,
+    pub(super) deployer: Forgetful<Arc<GitDeployer>>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) run: RunFile,
     local: &'a Local,
@@ -45,6 +45,8 @@ pub(super) struct Play<'a> {
     running: Option<Running>,
     /// When the incidents that are looked at began at the earliest.
     since: Timestamp,
+    /// When the whole run gives up.
+    ends: Option<Instant>,
 }
 
 impl<'a> Play<'a> {
@@ -60,13 +62,14 @@ impl<'a> Play<'a> {
             scene,
             options,
             pace: options.pace(),
-            witness: Witness::new(Arc::clone(local.deployer())),
+            deployer: Forgetful::new(Arc::clone(local.deployer())),
             journal,
             run: scene.run.clone(),
             local,
             traffic,
             running: None,
             since: Timestamp::from_ms(0),
+            ends: options.limit.map(|limit| Instant::now() + Duration::from_secs(limit)),
         }
     }
 
@@ -74,9 +77,9 @@ impl<'a> Play<'a> {
     pub(super) async fn plan(&mut self, policy: PolicyConfig) -> Result<(), Failure> {
         self.rest().await?;
         let (notes, notices) = notes::Notes::new();
-        let witness = self.witness.clone();
+        let deployer = self.deployer.clone();
         let builder = self.scene.planner(self.local, &self.journal, policy, &self.pace);
-        let planner = builder.deployer(witness).notifier(Arc::new(notes)).build()?;
+        let planner = builder.deployer(deployer).notifier(Arc::new(notes)).build()?;
         let handle = planner.start()?;
         let changes = handle.changes();
         self.running = Some(Running { handle, changes, notices });
@@ -138,9 +141,8 @@ impl<'a> Play<'a> {
             if met(&incidents) {
                 return Ok(incidents);
             }
-            if Instant::now() > deadline {
-                let limit = self.pace.limit.as_secs();
-                return Err(format!("gave up after {limit} s: {what}").into());
+            if Instant::now() > deadline || self.ends.is_some_and(|end| Instant::now() > end) {
+                return Err(format!("gave up: {what}").into());
             }
             self.show(Instant::now() + Duration::from_millis(200)).await?;
         }

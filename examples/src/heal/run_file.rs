@@ -1,7 +1,7 @@
 //! What a run has to remember to be resumed: written before anything else, marked when it ends.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aegis_core::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,9 @@ pub(super) struct RunFile {
     pub(super) port: u16,
     /// The head of the repository when it was staged.
     pub(super) base: String,
+    /// The repository of a service of somebody's; none for the shop.
+    #[serde(default)]
+    pub(super) repository: Option<PathBuf>,
     /// Whether the run came to its end.
     pub(super) finished: bool,
     /// How many scenarios are done.
@@ -35,9 +38,9 @@ pub(super) struct RunFile {
 
 impl RunFile {
     /// A run that begins.
-    pub(super) fn new(port: u16, base: String) -> Self {
+    pub(super) fn new(port: u16, base: String, repository: Option<PathBuf>) -> Self {
         let (marks, released) = (Vec::new(), Vec::new());
-        Self { port, base, finished: false, done: 0, marks, released }
+        Self { port, base, repository, finished: false, done: 0, marks, released }
     }
 
     /// Marks that incidents belong to `row` from `now` on; since when they do, where it was marked.

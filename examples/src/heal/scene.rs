@@ -1,5 +1,7 @@
 //! Staging: environment, repository, service, planner.
 
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,38 +30,50 @@ pub(super) struct Scene {
     pub(super) address: SocketAddr,
     pub(super) resumed: bool,
     spec: ServiceSpec,
+    /// Held as long as the run goes on.
+    _lock: File,
 }
 
 impl Scene {
     /// Prepares the Python environment and the repository, or finds those of an unfinished run.
     pub(super) async fn set(options: &Options, terminal: &mut Terminal) -> Result<Self, Failure> {
+        // Asked first: what is missing leaves the state folder as it is.
+        let theirs = match &options.theirs {
+            Some(theirs) => Some(begin_theirs(theirs).await?),
+            None => None,
+        };
         let state = absolute(&options.state())?;
-        let root = target();
-        terminal.line(Tone::Plain, "preparing a Python environment with pytest and coverage");
-        let venv = tokio::task::spawn_blocking(move || venv::prepare(&root.join("venv"))).await??;
+        let lock = lock(&state).await?;
+        let venv = environment(options, terminal).await?;
         let resumed = RunFile::unfinished(&state);
-        if resumed.is_some() {
+        if let Some(run) = &resumed {
+            same_service(run, theirs.as_ref(), &state)?;
             terminal.line(Tone::Plain, "an unfinished run is resumed");
         } else {
             clear(&state)?;
         }
-        let run = match (&resumed, &options.theirs) {
-            (Some(run), _) => run.clone(),
-            (None, Some(theirs)) => begin_theirs(theirs).await?,
+        let run = match (&resumed, theirs) {
+            // The head as it is: people went on while nobody looked.
+            (_, Some(run)) => run,
+            (Some(run), None) => run.clone(),
             (None, None) => begin_shop(state.join("shop"), terminal).await?,
         };
         run.write(&state)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, run.port));
         let (spec, repository) = match &options.theirs {
-            Some(theirs) => (their_spec(theirs, &venv.root)?, theirs.repository.clone()),
-            None => (shop_spec(&state, address, &venv.root), state.join("shop")),
+            Some(theirs) => (their_spec(theirs, &venv)?, theirs.repository.clone()),
+            None => (shop_spec(&state, address, &venv), state.join("shop")),
         };
         let resumed = resumed.is_some();
-        Ok(Self { state, repository, run, address, resumed, spec })
+        Ok(Self { state, repository, run, address, resumed, spec, _lock: lock })
     }
 
     /// Starts the service as a real process, or adopts it.
-    pub(super) async fn start_service(&self, terminal: &mut Terminal) -> Result<Local, Failure> {
+    pub(super) async fn start_service(
+        &self,
+        terminal: &mut Terminal,
+        options: &Options,
+    ) -> Result<Local, Failure> {
         let mut config = LocalConfig::new(self.spec.clone(), &self.repository, &self.state)
             .with_poll(Duration::from_millis(50));
         if self.address.port() != 0 {
@@ -69,6 +83,12 @@ impl Scene {
                 "shop_http_request_duration_seconds",
             );
         }
+        if let Some(seconds) = options.test_timeout {
+            config = config.with_test_timeout(Duration::from_secs(seconds));
+        }
+        if let Some(seconds) = options.start_timeout {
+            config = config.with_start_timeout(Duration::from_secs(seconds));
+        }
         let local = Local::open(config).await?;
         let status = local.supervisor().status();
         let running = status.revision.map(|r| r.short().to_owned()).unwrap_or_default();
@@ -76,6 +96,12 @@ impl Scene {
         let (name, health) = (&self.spec.name, &self.spec.health);
         let text = format!("{name} runs: revision {running}, process {pid}, healthy at {health}");
         terminal.line(Tone::Good, text);
+        if options.theirs.is_some() {
+            for log in self.spec.logs.iter().chain(&self.spec.access_log).filter(|p| !p.exists()) {
+                let text = format!("{} is not there yet: it is read once it is", log.display());
+                terminal.line(Tone::Plain, text);
+            }
+        }
         Ok(local)
     }
 
@@ -115,12 +141,39 @@ const NIGHTLY: &str = "nightly.log";
 async fn begin_shop(into: PathBuf, terminal: &mut Terminal) -> Result<RunFile, Failure> {
     let shop = tokio::task::spawn_blocking(move || shop::build(&into)).await??;
     terminal.line(Tone::Plain, format!("staged the shop: {} commits", shop.commits.len()));
-    Ok(RunFile::new(free_port()?, shop.head))
+    Ok(RunFile::new(free_port()?, shop.head, None))
 }
 
 async fn begin_theirs(theirs: &Theirs) -> Result<RunFile, Failure> {
-    let head = GitRepository::open(&theirs.repository).await?.head().await?;
-    Ok(RunFile::new(0, head.to_string()))
+    if let Some(log) = theirs.logs.iter().chain(&theirs.access_log).find(|path| path.is_dir()) {
+        return Err(format!("{} is a folder: name the log file in it", log.display()).into());
+    }
+    let repository = GitRepository::open(&theirs.repository).await?;
+    let base = repository.head().await?.to_string();
+    let repository = Some(repository.path().to_owned());
+    Ok(RunFile::new(0, base, repository))
+}
+
+/// An unfinished run is resumed by the command that began it.
+fn same_service(run: &RunFile, theirs: Option<&RunFile>, state: &Path) -> Result<(), Failure> {
+    let repository = theirs.and_then(|run| run.repository.as_ref());
+    if run.repository.as_ref() == repository {
+        return Ok(());
+    }
+    let of = run.repository.as_ref().map_or("the shop".into(), |path| path.display().to_string());
+    let state = state.display();
+    Err(format!("{state} holds an unfinished run of {of}: name another folder with --state").into())
+}
+
+/// The folder of the virtual environment: the one that was named, else one that is made here.
+async fn environment(options: &Options, terminal: &mut Terminal) -> Result<PathBuf, Failure> {
+    if let Some(python) = options.theirs.as_ref().and_then(|theirs| theirs.python.as_ref()) {
+        return Ok(std::path::absolute(python)?);
+    }
+    let root = target();
+    terminal.line(Tone::Plain, "preparing a Python environment with pytest and coverage");
+    let venv = tokio::task::spawn_blocking(move || venv::prepare(&root.join("venv"))).await??;
+    Ok(venv.root)
 }
 
 fn shop_spec(state: &Path, address: SocketAddr, venv: &Path) -> ServiceSpec {
@@ -137,13 +190,9 @@ fn shop_spec(state: &Path, address: SocketAddr, venv: &Path) -> ServiceSpec {
 }
 
 fn their_spec(theirs: &Theirs, venv: &Path) -> Result<ServiceSpec, Failure> {
-    let python = match &theirs.python {
-        Some(python) => std::path::absolute(python)?,
-        None => venv.to_path_buf(),
-    };
     let (name, start) = (theirs.name(), theirs.start.clone());
-    let mut spec = ServiceSpec::new(name, start, theirs.health.clone(), theirs.test.clone())
-        .with_python(python);
+    let mut spec =
+        ServiceSpec::new(name, start, theirs.health.clone(), theirs.test.clone()).with_python(venv);
     if let Some(url) = &theirs.version {
         spec = spec.with_version(url.clone());
     }
@@ -172,18 +221,48 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
         .map_err(|e| format!("the state folder {} can't be used: {e}", path.display()).into())
 }
 
-/// Marks a folder as one that runs may clear.
+/// How long a run before may take to let go of its state folder.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Marks a folder as one that runs may clear; held by the run that uses it.
 const MARK: &str = ".heal";
 
-/// Removes what a finished run left; a folder that is somebody else's stays as it is.
-fn clear(state: &Path) -> Result<(), Failure> {
-    let entries = std::fs::read_dir(state)?.collect::<Result<Vec<_>, _>>()?;
+/// Takes the state folder for this run; one that is somebody else's, or another run's, stays as it is.
+async fn lock(state: &Path) -> Result<File, Failure> {
     let mark = state.join(MARK);
-    if !entries.is_empty() && !mark.exists() {
+    if !mark.exists() && std::fs::read_dir(state)?.next().is_some() {
         let text = "the state folder holds something else; name an empty one with --state";
         return Err(format!("{text}: {}", state.display()).into());
     }
-    for entry in entries.into_iter().filter(|entry| entry.file_name() != MARK) {
+    let mut file = File::options().create(true).append(true).open(&mark)?;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(TryLockError::WouldBlock) => {
+                let text =
+                    "another run uses the state folder; end it, or name another with --state";
+                return Err(format!("{text}: {}", state.display()).into());
+            }
+            Err(TryLockError::Error(e)) => return Err(e.into()),
+        }
+    }
+    if file.metadata()?.len() == 0 {
+        file.write_all(b"a run of the heal example; cleared when the next one begins\n")?;
+    }
+    Ok(file)
+}
+
+/// Removes what a finished run left.
+fn clear(state: &Path) -> Result<(), Failure> {
+    for entry in std::fs::read_dir(state)? {
+        let entry = entry?;
+        if entry.file_name() == MARK {
+            continue;
+        }
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             std::fs::remove_dir_all(path)?;
@@ -191,7 +270,6 @@ fn clear(state: &Path) -> Result<(), Failure> {
             std::fs::remove_file(path)?;
         }
     }
-    std::fs::write(mark, "a run of the heal example; cleared when the next one begins\n")?;
     Ok(())
 }
 

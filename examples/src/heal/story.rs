@@ -9,16 +9,19 @@ use aegis_core::planner::{Change, Handle};
 use aegis_core::policy::Autonomy;
 use aegis_core::{EffectKind, Revision};
 use aegis_local::local::Local;
-use tokio::signal::unix::{SignalKind, signal};
+use aegis_local::verify::BaseSuite;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::scenario::Scenario;
-use super::{Failure, Options, Scene};
+use super::{Failure, Interrupt, Options, Scene, Trouble};
 use crate::report::{Report, Row};
 use crate::terminal::{Terminal, Tone, span, table};
 use crate::traffic::Totals;
+
+/// Names of failing tests that are shown.
+const MOST_NAMES: usize = 20;
 
 /// Ordinary visitors for a while, and the suite run ahead of time.
 pub(super) async fn warm_up(
@@ -36,40 +39,113 @@ pub(super) async fn warm_up(
     Ok(())
 }
 
-/// Looks after a service of somebody's, until the time is over or a signal ends it.
-pub(super) async fn look_after(
+/// Runs the suite before anything depends on it, and says what fails in it already.
+///
+/// Fails where it can't prove anything: it breaks off, takes too long or holds no test.
+pub(super) async fn try_tests(
     terminal: &mut Terminal,
     local: &Local,
-    handle: &Handle,
     scene: &Scene,
     options: &Options,
 ) -> Result<(), Failure> {
-    let mut changes = handle.changes();
-    let (verifier, base) = (Arc::clone(local.verifier()), Revision::new(scene.run.base.clone()));
-    let mut warming = tokio::spawn(async move { verifier.warm(&base).await });
-    let mut warm = false;
-    let end = async {
-        match options.limit {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-            None => std::future::pending().await,
-        }
+    let command = options.theirs.as_ref().map_or("", |theirs| &theirs.test);
+    terminal.line(Tone::Faint, format!("its tests are run once, ahead of time: `{command}`"));
+    let suite = local.verifier().warm(&Revision::new(scene.run.base.clone())).await;
+    say_tests(terminal, suite, command)
+}
+
+fn say_tests(
+    terminal: &mut Terminal,
+    suite: aegis_core::Result<BaseSuite>,
+    command: &str,
+) -> Result<(), Failure> {
+    let unusable = |why: &str| {
+        let how = "--test takes a pytest command line that runs in a copy of the repository";
+        let more = "--test-timeout gives it more time";
+        Err(format!("`{command}` can't prove a fix: {why}; {how}, {more}").into())
     };
-    tokio::pin!(end);
-    let mut terminate = signal(SignalKind::terminate())?;
-    terminal.line(Tone::Plain, "looking after it; an interrupt ends it, and prints the report");
-    loop {
-        tokio::select! {
-            change = changes.recv() => say(terminal, handle, change).await?,
-            done = &mut warming, if !warm => {
-                warm = true;
-                match done? {
-                    Ok(()) => terminal.line(Tone::Faint, "its tests were run once, ahead of time"),
-                    Err(e) => terminal.line(Tone::Bad, format!("its tests can't be run: {e}")),
-                }
+    match suite? {
+        BaseSuite::Ran { counts, failing } if failing.is_empty() => {
+            terminal.line(Tone::Good, format!("{} tests pass", counts.passed));
+            Ok(())
+        }
+        BaseSuite::Ran { counts, failing } => {
+            let (red, all) = (failing.len(), counts.passed + counts.failed);
+            let text = format!("{red} of {all} tests fail before any change:");
+            terminal.line(Tone::Bad, text);
+            for name in failing.iter().take(MOST_NAMES) {
+                terminal.line(Tone::Bad, format!("  {name}"));
             }
-            () = &mut end => return Ok(()),
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
+            if red > MOST_NAMES {
+                terminal.line(Tone::Bad, format!("  and {} more", red - MOST_NAMES));
+            }
+            let text = "a fix is compared with that, but merged only where all of them pass: put \
+                        them right on the release branch, or leave them out in --test";
+            terminal.line(Tone::Bad, text);
+            Ok(())
+        }
+        BaseSuite::Empty => unusable("it holds no tests"),
+        BaseSuite::Broken(why) => unusable(&why),
+        _ => unusable("nobody knows how it ended"),
+    }
+}
+
+/// A service of somebody's under a planner.
+#[derive(Debug)]
+pub(super) struct LookAfter<'a> {
+    pub(super) local: &'a Local,
+    pub(super) handle: &'a Handle,
+    pub(super) scene: &'a Scene,
+    pub(super) options: &'a Options,
+}
+
+impl LookAfter<'_> {
+    /// Until the time is over or a signal ends it.
+    pub(super) async fn until(
+        self,
+        terminal: &mut Terminal,
+        interrupt: &mut Interrupt,
+        mut trouble: Trouble,
+    ) -> Result<(), Failure> {
+        let Self { local, handle, scene, options } = self;
+        let mut changes = handle.changes();
+        let verifier = Arc::clone(local.verifier());
+        let base = Revision::new(scene.run.base.clone());
+        let mut warming = tokio::spawn(async move { verifier.warm(&base).await });
+        // What a run that was cut short tried is only noted: its service can't wait for it.
+        let mut warm = !scene.resumed;
+        let end = async {
+            match options.limit {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(end);
+        let text = "looking after it; an interrupt ends it, and prints the report";
+        terminal.line(Tone::Plain, text);
+        loop {
+            tokio::select! {
+                change = changes.recv() => say(terminal, handle, change).await?,
+                done = &mut warming, if !warm => {
+                    warm = true;
+                    let command = options.theirs.as_ref().map_or("", |theirs| &theirs.test);
+                    if let Err(e) = say_tests(terminal, done?, command) {
+                        terminal.line(Tone::Bad, e);
+                    }
+                }
+                Ok(()) = trouble.changed() => {
+                    let why = trouble.borrow_and_update().clone();
+                    match why {
+                        Some(why) => terminal.line(Tone::Bad, format!(
+                            "the journal can't be written, and what is not journaled is not done: \
+                             {why}; it goes on once that is put right"
+                        )),
+                        None => terminal.line(Tone::Good, "the journal can be written again"),
+                    }
+                }
+                () = &mut end => return Ok(()),
+                () = interrupt.came() => return Ok(()),
+            }
         }
     }
 }
@@ -193,10 +269,12 @@ fn cells(row: &Row) -> Vec<String> {
 }
 
 /// The shop: exactly the incidents that its scenarios should leave, each ended as it should. A service
-/// of somebody's: every incident ended, and none waits for a person.
+/// of somebody's: every incident ended, none waits for a person, and no fix that was merged had to be
+/// taken back.
 pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
     if options.theirs.is_some() {
-        return report.incidents.iter().all(|row| row.beside.closed);
+        let taken_back = |row: &Row| row.outcome == "RolledBack" && row.merge_commit.is_some();
+        return report.incidents.iter().all(|row| row.beside.closed && !taken_back(row));
     }
     let mut expected: Vec<(&str, &str)> = match options.autonomy {
         Autonomy::Auto => {

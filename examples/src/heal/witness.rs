@@ -1,86 +1,94 @@
-//! A deployer that is watched: it loses one answer, and notes whether a write was ever repeated
-//! without a look at how far it had got.
+//! The journal with somebody beside it who notices when nothing can be written.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
-use aegis_core::{EffectKey, Error, Result};
+use aegis_core::policy::Control;
+use aegis_core::port::{Batch, Filter, Journal, Lease, NewIncident, Opened, Stored, Summary};
+use aegis_core::{ErrorKind, IncidentId, Result};
 use async_trait::async_trait;
+use tokio::sync::watch;
 
-/// What was seen.
-#[derive(Debug, Default)]
-struct Seen {
-    /// Writes that were not looked up since.
-    written: BTreeSet<EffectKey>,
-    /// Writes that were made again without a lookup in between.
-    repeated: Vec<String>,
-    /// Whether the answer to the next merge gets lost.
-    loses: bool,
+/// Why nothing can be written; `None` while it can.
+pub(super) type Trouble = watch::Receiver<Option<String>>;
+
+/// A journal whose writes are watched.
+#[derive(Debug)]
+pub(super) struct Witness {
+    journal: Arc<dyn Journal>,
+    trouble: watch::Sender<Option<String>>,
 }
 
-/// A deployer, and what was asked of it.
-#[derive(Debug, Clone)]
-pub(super) struct Witness<D> {
-    inner: D,
-    seen: Arc<Mutex<Seen>>,
-}
-
-impl<D> Witness<D> {
-    pub(super) fn new(inner: D) -> Self {
-        Self { inner, seen: Arc::default() }
+impl Witness {
+    pub(super) fn of(journal: Arc<dyn Journal>) -> (Arc<Self>, Trouble) {
+        let (trouble, seen) = watch::channel(None);
+        (Arc::new(Self { journal, trouble }), seen)
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {
-        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Loses the answer to the next merge: it happens, and whoever asked is told that it may not have.
-    pub(super) fn lose_an_answer(&self) {
-        self.with(|seen| seen.loses = true);
-    }
-
-    /// The writes that were repeated blindly.
-    pub(super) fn repeated(&self) -> Vec<String> {
-        self.with(|seen| seen.repeated.clone())
-    }
-
-    fn writes(&self, key: &EffectKey) {
-        self.with(|seen| {
-            if !seen.written.insert(key.clone()) {
-                seen.repeated.push(key.to_string());
+    /// Notes how a write of records ended; an answer about the incident is a write that worked.
+    fn note<T>(&self, done: Result<T>) -> Result<T> {
+        let answered =
+            |kind| matches!(kind, ErrorKind::Stale | ErrorKind::Fenced | ErrorKind::Conflict);
+        let why = done.as_ref().err().filter(|e| !answered(e.kind())).map(ToString::to_string);
+        self.trouble.send_if_modified(|known| {
+            // Said once as long as it lasts, whatever part of it each write meets.
+            let turned = known.is_some() != why.is_some();
+            if turned {
+                *known = why;
             }
+            turned
         });
+        done
     }
 }
 
 #[async_trait]
-impl<D: Deployer> Deployer for Witness<D> {
-    async fn submit(&self, order: &Order) -> Result<Rollout> {
-        self.writes(order.key());
-        self.inner.submit(order).await
+impl Journal for Witness {
+    async fn open(&self, new: NewIncident) -> Result<Opened> {
+        self.note(self.journal.open(new).await)
     }
 
-    async fn lookup(&self, key: &EffectKey) -> Result<Option<Rollout>> {
-        self.with(|seen| seen.written.remove(key));
-        self.inner.lookup(key).await
+    async fn commit(&self, batch: Batch) -> Result<u64> {
+        self.note(self.journal.commit(batch).await)
     }
 
-    async fn merge(&self, order: &MergeOrder) -> Result<Rollout> {
-        self.writes(order.key());
-        let merged = self.inner.merge(order).await;
-        if self.with(|seen| std::mem::take(&mut seen.loses)) {
-            return Err(Error::timeout("the answer to the merge got lost").at("deploy"));
-        }
-        merged
+    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
+        self.journal.claim(owner, ttl, limit).await
     }
 
-    async fn withdraw(&self, key: &EffectKey, why: &str) -> Result<Rollout> {
-        self.inner.withdraw(key, why).await
+    async fn renew(&self, lease: &Lease) -> Result<()> {
+        self.note(self.journal.renew(lease).await)
     }
 
-    async fn revert(&self, order: &RevertOrder) -> Result<Rollout> {
-        self.writes(order.key());
-        self.inner.revert(order).await
+    async fn release(&self, lease: &Lease) -> Result<()> {
+        self.journal.release(lease).await
+    }
+
+    async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
+        self.journal.load(id).await
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
+        self.journal.list(filter).await
+    }
+
+    async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
+        self.journal.reserve(counter, key, amount, limit).await
+    }
+
+    async fn settle(&self, counter: &str, key: &str, used: u64) -> Result<()> {
+        self.journal.settle(counter, key, used).await
+    }
+
+    async fn used(&self, counter: &str) -> Result<u64> {
+        self.journal.used(counter).await
+    }
+
+    async fn control(&self) -> Result<Control> {
+        self.journal.control().await
+    }
+
+    async fn set_control(&self, control: Control) -> Result<()> {
+        self.journal.set_control(control).await
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn at_once(play: &mut Play<'_>) -> Result<(), Failure> {
         let name = bug.exception().trim_end_matches([':', ' ']);
         play.terminal.line(Tone::Faint, format!("  {name}"));
     }
-    play.witness.lose_an_answer();
+    play.deployer.lose_an_answer();
     play.visitors(&bugs);
     let over = |all: &[Incident]| all.len() >= bugs.len() && all.iter().all(settled);
     let mut since = None;
