@@ -12,3 +12,4 @@ mod histories;
 mod hostile;
 mod operate;
 mod recover;
+mod storm;

@@ -108,7 +108,8 @@ impl Handle {
         self.say(id, Said::Approve(digest), by).await
     }
 
-    /// Lets an incident that waits for a person go on from where the outside world stands.
+    /// Lets an incident that waits for a person go on from where the outside world stands; of the
+    /// umbrella of a storm it says that the storm is over.
     pub async fn resume(&self, id: &IncidentId, by: &str) -> Result<Phase> {
         self.say(id, Said::Resume, by).await
     }

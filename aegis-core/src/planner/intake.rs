@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::driver::Command;
 use super::engine::{Engine, Known};
+use super::storm;
 use crate::error::Result;
 use crate::id::{Fingerprint, IncidentId, ServiceName};
 use crate::machine::{Incident, Opened as OpenedRecord, Phase, Record};
@@ -90,7 +91,8 @@ fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
                 | Phase::Withdrawing
         )
     };
-    known.iter().find(|(_, k)| releasing(k)).or_else(|| known.first())
+    let umbrella = || known.iter().find(|(_, k)| k.umbrella);
+    known.iter().find(|(_, k)| releasing(k)).or_else(umbrella).or_else(|| known.first())
 }
 
 fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Receipt {
@@ -112,8 +114,11 @@ async fn open(
     kind: IncidentKind,
     symptom: Symptom,
 ) -> Result<Receipt> {
-    let past = Filter::new().of_service(service.clone()).open(false).limit(SIMILAR);
+    let past = Filter::new().of_service(service.clone()).limit(SIMILAR);
     let past = engine.journal.list(&past.with_fingerprint(symptom.fingerprint.clone())).await?;
+    if let Some(open) = past.iter().find(|s| !s.phase.is_terminal()) {
+        return Ok(Receipt::Joined(open.id.clone()));
+    }
     let now = engine.now();
     let within = now.minus(engine.config.reopen_within);
     if let Some(last) = past.first()
@@ -122,10 +127,19 @@ async fn open(
     {
         return Ok(Receipt::Noted("a person left this error not long ago"));
     }
+    // One at a time, so that one of them is the one that makes a storm.
+    let mut storms = engine.storms.lock().await;
+    let error = kind == IncidentKind::Crash;
+    if error && let Some(umbrella) = engine.umbrella(&service).await? {
+        return Ok(storm::join(engine, &mut storms, &umbrella, &symptom).await);
+    }
     if let Some(last) = past.first()
         && stale(engine, last, &symptom).await?
     {
         return Ok(Receipt::Noted("this error is older than what ended its incident"));
+    }
+    if error && let Some(receipt) = storm::begin(engine, &mut storms, &service, &symptom).await? {
+        return Ok(receipt);
     }
     let settings = engine.service(&service)?.settings;
     let id = IncidentId::draw(now);
@@ -169,7 +183,7 @@ async fn stale(engine: &Engine, last: &Summary, symptom: &Symptom) -> Result<boo
     Ok(incident.case.deployed.as_ref() == Some(revision) && healed_by != Some(revision))
 }
 
-async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {
+pub(super) async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {
     let receipt = match engine.journal.open(new).await? {
         Opened::Created(id) => Receipt::Opened(id),
         Opened::Existing(id) => Receipt::Joined(id),
