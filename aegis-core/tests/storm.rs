@@ -314,10 +314,12 @@ async fn errors_that_belong_to_the_watch_of_a_release_make_no_storm() {
     let person = Author::Person("kim".into());
     let release =
         Release::new("shop".into(), revision, bed.clock.now(), person).with_previous(Some(first));
+    let mut changes = handle.changes();
     let receipt = handle.report(Event::Released(release)).await.unwrap();
     let Receipt::Opened(id) = receipt else { panic!("{receipt:?}") };
     // Errors belong to a watch once somebody watches.
-    reaches(&bed, &handle, &id, Phase::Watching).await;
+    let watches = async || std::iter::from_fn(|| changes.try_recv().ok()).any(|c| c.incident == id);
+    assert!(settle(&bed.clock, &handle, MINUTE, watches).await);
     bed.clock.advance(Duration::from_secs(1));
     let mut joined = 0;
     for n in 0..30 {

@@ -78,7 +78,8 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
     }
 }
 
-/// The open incident that an anomaly belongs to: one with a release under way, else a crash.
+/// The open incident that an anomaly belongs to: one with a release under way, else a storm, else a
+/// crash.
 fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
     let releasing = |k: &Known| {
         matches!(
