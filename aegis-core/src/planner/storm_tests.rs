@@ -21,8 +21,8 @@ fn error(n: i64, seconds: i64) -> Symptom {
 /// At which of these errors, each with its second, a storm begins.
 fn begins(errors: impl IntoIterator<Item = (i64, i64)>) -> Option<usize> {
     let (mut storms, shop, config) = (Storms::default(), "shop".into(), StormConfig::default());
-    let mut counts = |(n, seconds)| storms.count(&shop, &error(n, seconds), at(1_000), &config);
-    errors.into_iter().position(|e| counts(e))
+    let counts = |(n, seconds)| storms.count(&shop, &error(n, seconds), at(1_000), &config);
+    errors.into_iter().position(counts)
 }
 
 #[test]
