@@ -15,3 +15,4 @@ mod normal;
 mod operate;
 mod poison;
 mod recover;
+mod storm;

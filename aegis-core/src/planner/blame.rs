@@ -225,6 +225,8 @@ mod tests {
             watching_release: false,
             triggers: vec![Trigger::new("GET", route.clone(), route)],
             open_since: Timestamp::from_ms(since),
+            umbrella: false,
+            may_be_folded: true,
             frames: vec![("shop/pricing.py".into(), function.into())],
             merged: None,
         };

@@ -256,7 +256,7 @@ where
     ///
     /// # Errors
     ///
-    /// No service, a service named twice, a duration or a bound of zero.
+    /// No service, a service named twice, a duration or a bound of zero, a storm of one error.
     pub fn build(self) -> Result<Planner<M, D, F, V, P, J>> {
         let ports = self.ports;
         ports.config.check()?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::detect::DetectConfig;
 use crate::error::{Error, Result};
 use crate::id::ServiceName;
@@ -92,6 +94,52 @@ pub struct PlannerConfig {
     pub lines_to_open: usize,
     /// How long `shutdown` waits for writes that are under way; 30 s unless set.
     pub shutdown: Duration,
+    /// When many different errors are one storm.
+    pub storm: StormConfig,
+}
+
+/// When many different errors of one service are a storm: one umbrella incident, and nothing is
+/// shipped while it is open. Each process counts the errors that it is told; the umbrella is one for
+/// all processes on a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct StormConfig {
+    /// How many different errors, each of which would open an incident of its own, make a storm;
+    /// 10 unless set, 2 to 1,000, or 0 for none ever.
+    pub fingerprints: usize,
+    /// Within how long they happen; 60 s unless set.
+    pub within: Duration,
+    /// How long no error of a storm is seen before it is over by itself; 5 minutes unless set.
+    pub over: Duration,
+}
+
+impl Default for StormConfig {
+    fn default() -> Self {
+        Self { fingerprints: 10, within: Duration::from_secs(60), over: Duration::from_secs(300) }
+    }
+}
+
+impl StormConfig {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// So many different errors within `within` are a storm; 0 for none ever.
+    #[must_use]
+    pub fn with_threshold(mut self, fingerprints: usize, within: Duration) -> Self {
+        self.fingerprints = fingerprints;
+        self.within = within;
+        self
+    }
+
+    /// A storm of which nothing is seen for `over` is over by itself.
+    #[must_use]
+    pub fn with_over(mut self, over: Duration) -> Self {
+        self.over = over;
+        self
+    }
 }
 
 impl Default for PlannerConfig {
@@ -109,6 +157,7 @@ impl Default for PlannerConfig {
             reopen_within: Duration::from_secs(86_400),
             lines_to_open: 5,
             shutdown: Duration::from_secs(30),
+            storm: StormConfig::default(),
         }
     }
 }
@@ -147,6 +196,13 @@ impl PlannerConfig {
         self
     }
 
+    /// Says when many different errors are a storm.
+    #[must_use]
+    pub fn with_storm(mut self, storm: StormConfig) -> Self {
+        self.storm = storm;
+        self
+    }
+
     /// Refuses what can't work.
     pub(super) fn check(&self) -> Result<()> {
         let zero = [
@@ -164,6 +220,6 @@ impl PlannerConfig {
             let why = "at least one driver and four threads are needed";
             return Err(Error::invalid(why).at("planner"));
         }
-        Ok(())
+        self.storm.check()
     }
 }

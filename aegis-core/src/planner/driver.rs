@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::engine::Engine;
 use super::notices;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::Timestamp;
+use crate::id::{IncidentId, Timestamp};
 use crate::machine::{Entry, Incident, Phase, Record, Said, Step};
 use crate::model::Symptom;
 use crate::port::{self, Batch, EffectStatus, Lease, SlotChange};
@@ -20,6 +20,8 @@ pub(super) enum Command {
     Joined(Box<Symptom>),
     /// The trouble went away by itself.
     Resolved,
+    /// It is part of the storm whose umbrella this is.
+    Fold(IncidentId),
     /// A person said something; answered with the phase it led to.
     Person {
         /// Who.
@@ -82,6 +84,10 @@ impl Driver {
         };
         self.engine.changed(&incident, None);
         notices::on_entering(&self.engine, &incident);
+        if let Err(e) = self.fold_into_storm(&mut incident).await {
+            let id = &incident.case.incident;
+            tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not folded yet");
+        }
         while !*stopping.borrow_and_update() {
             let step = incident.step(self.engine.now());
             let quiet = self.quiet_until.filter(|until| *until > self.engine.now());
@@ -182,6 +188,7 @@ impl Driver {
             // Seen once, it is known: a storm of it must not fill the journal.
             Command::Joined(symptom) if incident.has_seen(&symptom) => Ok(()),
             Command::Joined(symptom) => self.commit(incident, vec![Record::Joined(symptom)]).await,
+            Command::Fold(into) => self.fold(incident, into).await,
             Command::Resolved => self.commit(incident, vec![Record::Resolved]).await,
             Command::Person { by, said, reply } => {
                 let done = self.commit(incident, vec![Record::Person { by, said }]).await;

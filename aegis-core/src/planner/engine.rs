@@ -10,11 +10,12 @@ use super::crew::Crew;
 use super::driver::Command;
 use super::normal::Normal;
 use super::sightings::Sightings;
+use super::storm::Storms;
 use super::{Change, PlannerConfig, ServiceConfig};
 use crate::error::{Error, Result};
 use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase};
-use crate::model::{Baseline, Release, Samples, Trigger};
+use crate::model::{Baseline, IncidentKind, Release, Samples, Summary, Trigger};
 use crate::policy::{Policy, Standing};
 use crate::port::{Clock, Fence, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
 use crate::redact::Redactor;
@@ -43,6 +44,10 @@ pub(super) struct Known {
     pub(super) triggers: Vec<Trigger>,
     /// Since when it is open, this time.
     pub(super) open_since: Timestamp,
+    /// Whether it is the umbrella of a storm.
+    pub(super) umbrella: bool,
+    /// Whether it may become part of a storm.
+    pub(super) may_be_folded: bool,
     /// The service's own code that its error came through: path and function.
     pub(super) frames: Vec<(String, String)>,
     /// What was merged for it.
@@ -70,6 +75,8 @@ pub(super) struct Engine {
     pub(super) crew: Crew,
     pub(super) owner: String,
     pub(super) sightings: Mutex<Sightings>,
+    /// Held while an error opens an incident, so that one of them is the one that makes a storm.
+    pub(super) storms: tokio::sync::Mutex<Storms>,
     /// Who drives what, by the fence of its lease: an earlier driver may still be ending.
     drivers: Mutex<HashMap<IncidentId, (Fence, mpsc::Sender<Command>)>>,
     known: Mutex<HashMap<IncidentId, Known>>,
@@ -126,6 +133,7 @@ impl Engine {
             redactor: parts.redactor,
             owner: parts.owner,
             sightings: Mutex::default(),
+            storms: tokio::sync::Mutex::default(),
             drivers: Mutex::default(),
             known: Mutex::default(),
             memory: Mutex::default(),
@@ -224,15 +232,12 @@ impl Engine {
                     && incident.phase == Phase::Watching,
                 triggers: diagnosis.map(|d| d.triggers.clone()).unwrap_or_default(),
                 frames: frames(incident),
-                open_since: match incident.reopened {
-                    0 => incident.case.opened_at,
-                    _ => incident.since,
-                },
+                open_since: incident.open_since(),
+                umbrella: incident.case.kind == IncidentKind::Storm,
+                may_be_folded: incident.may_be_folded(),
                 merged: incident.merged.clone(),
             };
-            let mut all = self.lock(&self.known);
-            let open_since = all.get(id).map_or(known.open_since, |before| before.open_since);
-            all.insert(id.clone(), Known { open_since, ..known });
+            self.lock(&self.known).insert(id.clone(), known);
         }
         if before == Some(incident.phase) {
             return;
@@ -296,7 +301,8 @@ impl Engine {
         };
         let counter = futile_counter(&case.service, &case.fingerprint);
         let futile = self.journal.used(&counter).await?;
-        Ok(Standing::new(self.now(), control).with_ledger(reverted, futile))
+        let storm = self.umbrella(&case.service).await?.map(|umbrella| umbrella.id);
+        Ok(Standing::new(self.now(), control).with_ledger(reverted, futile).with_storm(storm))
     }
 
     /// Counts the fix that an incident merged as one that changed nothing that lasts; once, however

@@ -110,7 +110,7 @@ impl Handle {
     }
 
     /// Lets an incident that waits for a person go on from where the outside world stands, and has one
-    /// that is damped looked at at once.
+    /// that is damped looked at at once; of the umbrella of a storm it says that the storm is over.
     pub async fn resume(&self, id: &IncidentId, by: &str) -> Result<Phase> {
         self.say(id, Said::Resume, by).await
     }

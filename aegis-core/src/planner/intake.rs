@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::driver::Command;
 use super::engine::{Engine, Known};
+use super::storm;
 use crate::error::Result;
 use crate::id::{Fingerprint, IncidentId, ServiceName};
 use crate::machine::{Incident, Opened as OpenedRecord, Phase, Record};
@@ -77,7 +78,8 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
     }
 }
 
-/// The open incident that an anomaly belongs to: one with a release under way, else a crash.
+/// The open incident that an anomaly belongs to: one with a release under way, else a storm, else a
+/// crash.
 fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
     let releasing = |k: &Known| {
         matches!(
@@ -90,7 +92,8 @@ fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
                 | Phase::Withdrawing
         )
     };
-    known.iter().find(|(_, k)| releasing(k)).or_else(|| known.first())
+    let umbrella = || known.iter().find(|(_, k)| k.umbrella);
+    known.iter().find(|(_, k)| releasing(k)).or_else(umbrella).or_else(|| known.first())
 }
 
 fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Receipt {
@@ -112,8 +115,11 @@ async fn open(
     kind: IncidentKind,
     symptom: Symptom,
 ) -> Result<Receipt> {
-    let past = Filter::new().of_service(service.clone()).open(false).limit(SIMILAR);
+    let past = Filter::new().of_service(service.clone()).limit(SIMILAR);
     let past = engine.journal.list(&past.with_fingerprint(symptom.fingerprint.clone())).await?;
+    if let Some(open) = past.iter().find(|s| !s.phase.is_terminal()) {
+        return Ok(Receipt::Joined(open.id.clone()));
+    }
     let now = engine.now();
     let within = now.minus(engine.config.reopen_within);
     if let Some(last) = past.first()
@@ -122,15 +128,27 @@ async fn open(
     {
         return Ok(Receipt::Noted("a person left this error not long ago"));
     }
-    if let Some(last) = past.first() {
-        let healed = healed(engine, last).await?;
-        if stale(last, healed.as_ref(), &symptom) {
-            return Ok(Receipt::Noted("this error is older than what ended its incident"));
-        }
-        if let Some(healed) = healed.filter(|_| last.updated_at > within) {
-            // Before the reopening, which a crash may prevent: the next sighting finds it counted.
-            engine.enter_futile(&healed).await?;
-        }
+    // One at a time, so that one of them is the one that makes a storm.
+    let mut storms = engine.storms.lock().await;
+    let error = kind == IncidentKind::Crash;
+    if error && let Some(umbrella) = engine.umbrella(&service).await? {
+        return Ok(storm::join(engine, &mut storms, &umbrella, &symptom).await);
+    }
+    let healed = match past.first() {
+        Some(last) => healed(engine, last).await?,
+        None => None,
+    };
+    if past.first().is_some_and(|last| stale(last, healed.as_ref(), &symptom)) {
+        return Ok(Receipt::Noted("this error is older than what ended its incident"));
+    }
+    if error && let Some(receipt) = storm::begin(engine, &mut storms, &service, &symptom).await? {
+        return Ok(receipt);
+    }
+    if let (Some(healed), Some(last)) = (&healed, past.first())
+        && last.updated_at > within
+    {
+        // Before the reopening, which a crash may prevent: the next sighting finds it counted.
+        engine.enter_futile(healed).await?;
     }
     let settings = engine.service(&service)?.settings;
     let id = IncidentId::draw(now);
@@ -178,7 +196,7 @@ fn stale(last: &Summary, healed: Option<&Incident>, symptom: &Symptom) -> bool {
     incident.case.deployed.as_ref() == Some(revision) && healed_by != Some(revision)
 }
 
-async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {
+pub(super) async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {
     let receipt = match engine.journal.open(new).await? {
         Opened::Created(id) => Receipt::Opened(id),
         Opened::Existing(id) => Receipt::Joined(id),

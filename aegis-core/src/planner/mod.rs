@@ -17,11 +17,13 @@ mod normal;
 mod notices;
 mod observer;
 mod report;
+mod shared;
 mod sightings;
 mod sources;
 mod steps;
+mod storm;
 mod writes;
 
 pub use builder::{Builder, DynPlanner, Planner, Unset};
-pub use config::{PlannerConfig, ServiceConfig};
+pub use config::{PlannerConfig, ServiceConfig, StormConfig};
 pub use handle::{Change, Handle};

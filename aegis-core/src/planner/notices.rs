@@ -93,6 +93,11 @@ fn next(incident: &Incident) -> Vec<String> {
             Some(fix) => vec![format!("merge or close it, or approve {fix}")],
             None => vec![String::from("merge or close it")],
         },
+        Why::Storm { shared, .. } => {
+            let mut next: Vec<_> = shared.iter().map(|found| format!("look at {found}")).collect();
+            next.push(String::from("nothing is shipped meanwhile; resume says that it is over"));
+            next
+        }
         Why::Blind => vec![String::from("look at how the merged revision is rolled out")],
         _ => Vec::new(),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::crew::Late;
 use super::engine::Engine;
-use super::{ServiceConfig, intake};
+use super::{ServiceConfig, intake, storm};
 use crate::detect::{Change, Detector};
 use crate::error::Retry;
 use crate::id::Timestamp;
@@ -25,7 +25,8 @@ pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
     };
     let mut watching = detectors(&service);
     let mut release = engine.deployed(&service.name);
-    let mut last = engine.now();
+    let began = engine.now();
+    let mut last = began;
     let mut untold = Vec::new();
     loop {
         let next = last.plus(jittered(engine.config.observe_every));
@@ -43,6 +44,9 @@ pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
         }
         untold.extend(look(&engine, &service, &mut watching, last, now).await);
         untold = tell(&engine, untold).await;
+        if let Err(e) = storm::look(&engine, &service.name, began).await {
+            tracing::warn!(target: "aegis", service = %service.name, error = %e, "no look at storms");
+        }
         last = now;
     }
 }

@@ -107,6 +107,16 @@ impl Sightings {
         (recent.len() >= RATED && seconds > 0.0).then(|| recent.len() as f64 / seconds)
     }
 
+    /// When it was last told, as far as remembered.
+    pub(super) fn last_told(
+        &self,
+        service: &ServiceName,
+        fingerprint: &Fingerprint,
+    ) -> Option<Timestamp> {
+        let seen = self.seen.get(&(service.clone(), fingerprint.clone()))?;
+        seen.recent.back().map(|s| s.told)
+    }
+
     /// When it was first seen, as far as remembered.
     pub(super) fn first(
         &self,

@@ -8,7 +8,7 @@ use super::driver::Driver;
 use super::report;
 use super::steps::{current, question};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{Digest, EffectKey, Timestamp};
+use crate::id::{Digest, EffectKey, EffectKind, Timestamp};
 use crate::machine::{AfterWithdraw, Incident, Record, StageFailure, Why};
 use crate::policy::{Autonomy, Clearance, Permit, Policy, Refusal, Ruling};
 use crate::stage::{MergeOrder, Order, RevertOrder, Rollout};
@@ -183,8 +183,13 @@ impl Driver {
         self.commit(incident, vec![Record::Intended { key: key.clone(), request }]).await?;
         self.engine.journal.renew(&self.lease).await?;
         let standing = self.engine.standing(incident).await?;
-        if self.engine.policy.may_write(&standing).is_err() {
-            // The kill switch was thrown since the clearance. Nothing was written, which a lookup will
+        let policy = &self.engine.policy;
+        let allowed = match key.kind {
+            EffectKind::Submit | EffectKind::Merge => policy.may_ship(&standing),
+            EffectKind::Withdraw | EffectKind::Revert => policy.may_write(&standing),
+        };
+        if allowed.is_err() {
+            // The kill switch was thrown, or a storm began, since the clearance. Nothing was written, which a lookup will
             // find, and then the gate is asked again.
             return Ok(());
         }

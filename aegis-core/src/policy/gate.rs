@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Autonomy, AutonomyRules, Budget, Clearance, Control, Guardrail, Permit, ProtectedPaths,
-    SizeLimit, Tier, Tiers, WeeklyFreeze,
+    SizeLimit, Standing, Tier, Tiers, WeeklyFreeze,
 };
 use crate::id::{Confidence, Digest, Revision, Timestamp};
 use crate::model::{Case, Fix, FixKind, GateAnswer, GateReport, Isolation, Verification};
@@ -76,35 +76,6 @@ impl PolicyConfig {
     #[must_use]
     pub fn with_weekly_freeze(mut self, freeze: WeeklyFreeze) -> Self {
         self.weekly_freezes.push(freeze);
-        self
-    }
-}
-
-/// How things stand at this moment; read anew for every decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Standing {
-    /// The time.
-    pub now: Timestamp,
-    /// What a person has switched; `None` where it could not be read: then nothing is allowed.
-    pub control: Option<Control>,
-    /// Whether this very fix was shipped and taken back before.
-    pub reverted: bool,
-    /// How many fixes of this fingerprint were shipped and changed nothing, or nothing that lasted.
-    pub futile: u64,
-}
-
-impl Standing {
-    /// Nothing switched, nothing taken back.
-    pub fn new(now: Timestamp, control: Option<Control>) -> Self {
-        Self { now, control, reverted: false, futile: 0 }
-    }
-
-    /// Says what the ledger holds about the fix and the fingerprint.
-    #[must_use]
-    pub fn with_ledger(mut self, reverted: bool, futile: u64) -> Self {
-        self.reverted = reverted;
-        self.futile = futile;
         self
     }
 }
@@ -304,10 +275,27 @@ impl Policy {
         }
     }
 
-    /// Kill switch and freezes.
+    /// Whether anything may be shipped, be it only as a proposal: the kill switch, and a storm, whose
+    /// errors nobody can tell a fix's from. Taking back is not shipping. Checked once more right before
+    /// each submit and merge.
+    pub fn may_ship(&self, standing: &Standing) -> Result<(), Refusal> {
+        self.may_write(standing)?;
+        match &standing.storm {
+            Some(id) => {
+                let why = format!("a storm of errors is open: {id}");
+                Err(Refusal::Held { why, until: None })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Kill switch, storms and freezes.
     fn open(&self, permit: Permit, standing: &Standing) -> Result<(), Refusal> {
         let held = |why: String, until| Err(Refusal::Held { why, until });
-        self.may_write(standing)?;
+        match permit {
+            Permit::Revert => self.may_write(standing)?,
+            Permit::Propose | Permit::Submit | Permit::Merge => self.may_ship(standing)?,
+        }
         let Some(control) = standing.control.as_ref().filter(|_| permit == Permit::Merge) else {
             return Ok(());
         };

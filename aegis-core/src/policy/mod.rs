@@ -6,6 +6,7 @@ mod clearance;
 mod freeze;
 mod gate;
 mod guardrail;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tier;
@@ -14,6 +15,7 @@ pub use autonomy::{Autonomy, AutonomyRules};
 pub use budget::{Budget, Limit};
 pub use clearance::{Clearance, Permit};
 pub use freeze::{Control, Freeze, WeeklyFreeze};
-pub use gate::{Decision, Policy, PolicyConfig, Question, Refusal, Ruling, Standing};
+pub use gate::{Decision, Policy, PolicyConfig, Question, Refusal, Ruling};
 pub use guardrail::{Guardrail, ProtectedPaths, SizeLimit};
+pub use standing::Standing;
 pub use tier::{Tier, Tiers};

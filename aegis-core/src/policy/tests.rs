@@ -292,3 +292,22 @@ fn an_order_covers_exactly_the_commit_and_the_base_that_were_cleared() {
     let key = mint::key(&case, 1, EffectKind::Submit);
     assert!(Order::new(clearance, key, moved, "").is_err());
 }
+
+#[test]
+fn in_a_storm_nothing_is_shipped_whoever_approves_and_everything_may_be_taken_back() {
+    let (case, fix) = (mint::case("shop", "i1"), fix_of("shop/pricing.py"));
+    let proof = proof(&fix, 95, GateAnswer::Pass);
+    let digest = fix.digest();
+    let q = Question { case: &case, fix: &fix, verification: &proof, approved: Some(&digest) };
+    let storm = open().with_storm(Some("umbrella".into()));
+    let policy = rules(Autonomy::Auto);
+    for permit in [Permit::Propose, Permit::Submit, Permit::Merge] {
+        let Err(Refusal::Held { why, .. }) = policy.clear(permit, &q, &storm) else {
+            panic!("{permit:?} is cleared")
+        };
+        assert_eq!(why, "a storm of errors is open: umbrella");
+    }
+    assert!(policy.may_ship(&storm).is_err() && policy.may_ship(&open()).is_ok());
+    assert!(policy.may_write(&storm).is_ok(), "a withdrawal");
+    assert!(policy.clear_revert(&case, &base(), None, &storm).is_ok());
+}

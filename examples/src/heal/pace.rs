@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aegis_core::machine::Settings;
-use aegis_core::planner::PlannerConfig;
+use aegis_core::planner::{PlannerConfig, StormConfig};
 
 /// Times of a run.
 #[derive(Debug, Clone, Copy)]
@@ -16,8 +16,6 @@ pub(super) struct Pace {
     pub(super) calm: Duration,
     /// Ordinary visitors between two scenarios.
     pub(super) between: Duration,
-    /// Within how long different errors are a storm.
-    pub(super) storm_within: Duration,
     /// How long a hold is shown before it is lifted.
     pub(super) shown: Duration,
     /// How long one scenario may take.
@@ -32,7 +30,6 @@ impl Pace {
             planner: PlannerConfig::new(),
             calm: Duration::from_secs(240),
             between: Duration::from_secs(60),
-            storm_within: Duration::from_secs(60),
             shown: Duration::from_secs(60),
             limit: Duration::from_secs(2_400),
         }
@@ -46,14 +43,14 @@ impl Pace {
             .with_poll(Duration::from_millis(50))
             .with_exercise(5)
             .with_damping(watch / 4, watch * 4);
+        let storm = StormConfig::new().with_threshold(10, watch / 2);
         let observe = (watch / 60).max(Duration::from_millis(500));
-        let planner = PlannerConfig::new().with_observe_every(observe);
+        let planner = PlannerConfig::new().with_observe_every(observe).with_storm(storm);
         Self {
             settings,
             planner,
             calm: Duration::from_secs(5),
             between: Duration::from_secs(2),
-            storm_within: watch / 2,
             shown: Duration::from_secs(2),
             limit: (watch * 15).max(Duration::from_secs(90)),
         }

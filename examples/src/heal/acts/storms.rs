@@ -24,7 +24,7 @@ pub(super) async fn many(play: &mut Play<'_>) -> Result<(), Failure> {
     play.visitors(&[Bug::Gauge]);
     play.until_held().await?;
     // What opened a moment before a storm counts as a part of it.
-    play.pass(play.pace.storm_within).await?;
+    play.pass(play.pace.planner.storm.within).await?;
     play.mark("storm")?;
     nightly(play, KINDS, KINDS).await?;
     let umbrella = |i: &Incident| i.case.kind == IncidentKind::Storm;
