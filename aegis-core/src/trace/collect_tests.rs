@@ -111,6 +111,26 @@ fn an_error_line_in_the_middle_of_a_traceback_is_not_lost() {
 }
 
 #[test]
+fn the_error_line_of_another_writer_is_the_context_of_its_own_traceback() {
+    let (first, last) = TRACE.split_at(TRACE.find("    x").unwrap());
+    let of = |worker: &str, text: &str| {
+        text.lines().map(|l| format!("[{worker}] {l}\n")).collect::<String>()
+    };
+    for other in ["w-2", "mail"] {
+        let text = of("w-1", first)
+            + &of(other, &format!("ERROR job 7 failed\n{TRACE}"))
+            + &of("w-3", "ERROR job 8 is late")
+            + &of("w-1", last);
+        let blocks = collect(&text);
+        assert_eq!(blocks.len(), 3, "{blocks:?}");
+        let traces: Vec<_> = blocks.iter().filter(|b| b.1 == BlockKind::Trace).collect();
+        assert!(traces.len() == 2 && traces.iter().all(|b| b.3 == TRACE), "{blocks:?}");
+        let context = format!("[{other}] ERROR job 7 failed");
+        assert!(traces.iter().any(|b| b.2.as_deref() == Some(context.as_str())));
+    }
+}
+
+#[test]
 fn json_records_are_unpacked() {
     let record = serde_json::json!({"severity": "ERROR", "message": "GET /x failed", "exc": {"stack": TRACE}});
     let blocks = collect(&record.to_string());
