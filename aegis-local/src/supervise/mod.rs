@@ -30,3 +30,4 @@ pub use supervisor::Supervisor;
 pub(crate) use env::search_path;
 pub(crate) use files::write_atomically;
 pub(crate) use group::{GroupGuard, alive};
+pub(crate) use process::log_folder;

@@ -65,6 +65,11 @@ pub(super) struct Paths {
     pub(super) marker: String,
 }
 
+/// The folder of the service's output, below the state folder.
+pub(crate) fn log_folder(state: &Path, service: &str) -> PathBuf {
+    state.join("logs").join(service)
+}
+
 impl Paths {
     /// The files of `service` in `state`; makes the folders.
     pub(super) fn of(state: &Path, service: &str) -> Result<Self> {
@@ -75,7 +80,7 @@ impl Paths {
             let why = format!("{service:?} is no service name: use letters, digits, - _ and .");
             return Err(Error::invalid(why).at("supervise"));
         }
-        let (folder, logs) = (state.join("supervisor"), state.join("logs").join(service));
+        let (folder, logs) = (state.join("supervisor"), log_folder(state, service));
         std::fs::create_dir_all(&folder)?;
         std::fs::create_dir_all(&logs)?;
         let folder = folder.canonicalize()?;
