@@ -74,11 +74,15 @@ pub struct Block {
     pub context: Option<Untrusted>,
     /// The lines, without what containers and loggers put before each of them.
     pub text: Untrusted,
+    /// Whether it has its end: a traceback that broke off before its exception does not say what
+    /// went wrong.
+    pub complete: bool,
 }
 
 impl Block {
     fn new(kind: BlockKind, context: Option<String>, text: String) -> Self {
-        Self { kind, context: context.map(Untrusted::new), text: Untrusted::new(text) }
+        let (context, text) = (context.map(Untrusted::new), Untrusted::new(text));
+        Self { kind, context, text, complete: true }
     }
 
     /// Context and text as one, as [`Signal::error`](crate::model::Signal::error) takes it.
@@ -139,6 +143,11 @@ impl Collector {
     /// Whether lines are held that a [`flush`](Self::flush) would give out.
     pub fn pending(&self) -> bool {
         !self.open.is_empty() || !self.held.is_empty() || !self.part.is_empty()
+    }
+
+    /// Whether a traceback is being read whose exception has not come yet.
+    pub fn is_unfinished(&self) -> bool {
+        self.open.iter().any(Open::is_unfinished)
     }
 
     /// Takes the next line of the log and gives out the blocks that are finished by it.
@@ -362,8 +371,9 @@ impl Collector {
 }
 
 fn finish(open: Open, out: &mut Vec<Block>) {
+    let complete = !open.is_unfinished();
     if let Some((context, text)) = open.finish() {
-        out.push(Block::new(BlockKind::Trace, context, text));
+        out.push(Block { complete, ..Block::new(BlockKind::Trace, context, text) });
     }
 }
 

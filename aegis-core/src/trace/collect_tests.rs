@@ -181,6 +181,24 @@ fn foreign_lines_do_not_hold_a_block_open_for_ever() {
 }
 
 #[test]
+fn a_traceback_that_broke_off_says_so() {
+    let chain = "\n\nDuring handling of the above exception, another exception occurred:\n";
+    for (text, complete) in [
+        (TRACE.to_owned(), true),
+        (TRACE.lines().take(3).collect::<Vec<_>>().join("\n"), false),
+        (format!("{TRACE}{chain}"), false),
+        (format!("{TRACE}{chain}\n{TRACE}"), true),
+    ] {
+        let mut collector = Collector::default();
+        for line in text.lines() {
+            assert!(collector.push(line).is_empty());
+        }
+        assert_eq!(collector.is_unfinished(), !complete, "{text}");
+        assert_eq!(collector.flush()[0].complete, complete, "{text}");
+    }
+}
+
+#[test]
 fn context_and_text_go_out_as_one_report() {
     let mut collector = Collector::default();
     for line in format!("ERROR x\n{TRACE}").lines() {

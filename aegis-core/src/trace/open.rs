@@ -254,6 +254,11 @@ impl Open {
         }
     }
 
+    /// Whether the exception that ends it has not come yet.
+    pub(super) fn is_unfinished(&self) -> bool {
+        matches!(self.phase, Phase::Frames | Phase::Chain)
+    }
+
     /// Context and text, or nothing where it was no traceback after all.
     pub(super) fn finish(self) -> Option<(Option<String>, String)> {
         if !self.certain {
