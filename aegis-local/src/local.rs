@@ -17,9 +17,10 @@ use crate::python::{PythonDiagnoser, PythonTemplates};
 use crate::requests::RequestLog;
 use crate::service::ServiceSpec;
 use crate::sources::{
-    AccessLog, ErrorLog, FirstOf, Following, HealthProbe, ProcessLoad, Scrape, exact_route,
+    AccessLog, ErrorLog, FirstOf, Following, HealthProbe, OutputRequests, ProcessLoad, Scrape,
+    exact_route,
 };
-use crate::supervise::Supervisor;
+use crate::supervise::{Supervisor, log_folder};
 use crate::verify::{PythonVerifier, PythonVerifierConfig};
 
 /// The planner's builder with every stage of the embedded default in place.
@@ -144,8 +145,8 @@ pub struct Local {
     deployer: Arc<GitDeployer>,
     verifier: Arc<PythonVerifier>,
     metrics: Arc<dyn MetricSource>,
-    access: Option<Arc<AccessLog>>,
-    _following: Option<Following>,
+    requests: Requests,
+    _following: Following,
 }
 
 impl Local {
@@ -189,19 +190,19 @@ impl Local {
             .running(Arc::clone(&watched))
             .open()
             .await?;
-        let access = spec.access_log.as_ref().map(|path| Arc::new(access_log(path, &config)));
-        let metrics = metrics(&config, access.as_ref(), &watched)?;
+        let requests = Requests::of(&config);
+        let metrics = metrics(&config, &requests, &watched)?;
         // Last: what was refused above left the service alone.
         let supervisor = supervisor.start().await?;
         let supervisor = Arc::clone(watched.0.get_or_init(|| Arc::new(supervisor)));
-        let following = access.as_ref().map(|log| log.follow(config.poll));
+        let following = requests.follow(config.poll);
         Ok(Self {
             repository,
             supervisor,
             deployer: Arc::new(deployer),
             verifier,
             metrics,
-            access,
+            requests,
             _following: following,
             config,
         })
@@ -210,10 +211,8 @@ impl Local {
     /// The planner's builder with every stage, and every source of events, in place.
     pub fn planner(&self, policy: PolicyConfig, service: ServiceConfig) -> LocalBuilder {
         let shared: Arc<dyn Repository> = Arc::new(self.repository.clone());
-        let mut diagnoser = PythonDiagnoser::new(Arc::clone(&shared));
-        if let Some(log) = &self.access {
-            diagnoser = diagnoser.with_requests(Arc::clone(log) as Arc<dyn RequestLog>);
-        }
+        let diagnoser =
+            PythonDiagnoser::new(Arc::clone(&shared)).with_requests(self.requests.log());
         Planner::builder(policy)
             .metrics(Arc::clone(&self.metrics))
             .diagnoser(diagnoser)
@@ -290,25 +289,70 @@ impl RunningRevision for Watched {
     }
 }
 
+/// What tells of the service's requests.
+#[derive(Debug)]
+enum Requests {
+    Access(Arc<AccessLog>),
+    /// Without an access log, what the service prints about them is all there is.
+    Output(OutputRequests),
+}
+
+impl Requests {
+    fn of(config: &LocalConfig) -> Self {
+        match &config.service.access_log {
+            Some(path) => Self::Access(Arc::new(access_log(path, config))),
+            None => {
+                let folder = log_folder(&config.state, config.service.name.as_str());
+                Self::Output(OutputRequests::new(folder, own(config)))
+            }
+        }
+    }
+
+    fn follow(&self, interval: Duration) -> Following {
+        match self {
+            Self::Access(log) => log.follow(interval),
+            Self::Output(output) => output.follow(interval),
+        }
+    }
+
+    fn log(&self) -> Arc<dyn RequestLog> {
+        match self {
+            Self::Access(log) => Arc::clone(log) as Arc<dyn RequestLog>,
+            Self::Output(output) => Arc::new(output.clone()),
+        }
+    }
+
+    fn metrics(&self) -> Arc<dyn MetricSource> {
+        match self {
+            Self::Access(log) => Arc::clone(log) as Arc<dyn MetricSource>,
+            Self::Output(output) => Arc::new(output.clone()),
+        }
+    }
+}
+
 /// The access log without what the supervisor and a scrape ask for themselves. The front page counts:
 /// people ask for it too.
 fn access_log(path: &Path, config: &LocalConfig) -> AccessLog {
+    own(config).fold(AccessLog::new(path), AccessLog::ignoring_path)
+}
+
+/// What Aegis asks for itself.
+fn own(config: &LocalConfig) -> impl Iterator<Item = &str> {
     let spec = &config.service;
     let scraped = config.metrics.as_ref().map(|(url, _, _)| url);
-    let own = [Some(&spec.health), spec.version.as_ref(), scraped].into_iter().flatten();
+    let all = [Some(&spec.health), spec.version.as_ref(), scraped].into_iter().flatten();
     let front = |url: &&String| exact_route("GET", url) == "GET /";
-    let log = AccessLog::new(path).ignoring_path("/metrics");
-    own.filter(|url| !front(url)).fold(log, AccessLog::ignoring_path)
+    all.filter(move |url| !front(url)).map(String::as_str).chain(["/metrics"])
 }
 
 fn metrics(
     config: &LocalConfig,
-    access: Option<&Arc<AccessLog>>,
+    requests: &Requests,
     watched: &Arc<Watched>,
 ) -> Result<Arc<dyn MetricSource>> {
     let mut sources: Vec<Arc<dyn MetricSource>> = Vec::new();
     sources.push(Arc::new(HealthProbe::new(&config.service.health)?.allow_private()));
-    sources.extend(access.map(|log| Arc::clone(log) as Arc<dyn MetricSource>));
+    sources.push(requests.metrics());
     if let Some((url, requests, latency)) = &config.metrics {
         let scrape = Scrape::new(url)?.allow_private();
         sources.push(Arc::new(scrape.with_requests(requests).with_latency(latency)));

@@ -15,3 +15,4 @@ mod shop_process;
 mod small;
 mod support;
 mod theirs;
+mod unseen;

@@ -15,7 +15,7 @@ use super::{Change, PlannerConfig, ServiceConfig};
 use crate::error::{Error, Result};
 use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase};
-use crate::model::{Baseline, IncidentKind, Release, Samples, Summary, Trigger};
+use crate::model::{Baseline, IncidentKind, Release, Samples, Trigger};
 use crate::policy::{Policy, Standing};
 use crate::port::{Clock, Fence, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
 use crate::redact::Redactor;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line::{Kind, is_error, see};
 use super::open::{Fate, Open};
-use super::wrap::{Inner, before_header, unwrap};
+use super::wrap::{Inner, before_header, strip_same, unwrap};
 use crate::redact::Untrusted;
 
 /// Longest line that is kept, in bytes; the rest of it is dropped.
@@ -14,6 +14,9 @@ const MAX_LINE: usize = 8 << 10;
 
 /// Most lines that a one-line error may be followed by before it counts as over.
 const MAX_HELD: usize = 20;
+
+/// Most tracebacks that are read at once, of writers that are told apart by their prefixes.
+const MAX_OPEN: usize = 4;
 
 /// Most first words of ordinary lines that are remembered.
 const MAX_WORDS: usize = 16;
@@ -71,11 +74,15 @@ pub struct Block {
     pub context: Option<Untrusted>,
     /// The lines, without what containers and loggers put before each of them.
     pub text: Untrusted,
+    /// Whether it has its end: a traceback that broke off before its exception does not say what
+    /// went wrong.
+    pub complete: bool,
 }
 
 impl Block {
     fn new(kind: BlockKind, context: Option<String>, text: String) -> Self {
-        Self { kind, context: context.map(Untrusted::new), text: Untrusted::new(text) }
+        let (context, text) = (context.map(Untrusted::new), Untrusted::new(text));
+        Self { kind, context, text, complete: true }
     }
 
     /// Context and text as one, as [`Signal::error`](crate::model::Signal::error) takes it.
@@ -114,7 +121,8 @@ impl Block {
 #[derive(Debug, Default)]
 pub struct Collector {
     config: CollectorConfig,
-    open: Option<Open>,
+    /// Tracebacks that are being read; more than one only where each line names its writer.
+    open: Vec<Open>,
     /// An error line that may turn out to be the context of a traceback, and what followed it.
     held: Vec<String>,
     /// The last ordinary lines.
@@ -134,7 +142,12 @@ impl Collector {
 
     /// Whether lines are held that a [`flush`](Self::flush) would give out.
     pub fn pending(&self) -> bool {
-        self.open.is_some() || !self.held.is_empty() || !self.part.is_empty()
+        !self.open.is_empty() || !self.held.is_empty() || !self.part.is_empty()
+    }
+
+    /// Whether a traceback is being read whose exception has not come yet.
+    pub fn is_unfinished(&self) -> bool {
+        self.open.iter().any(Open::is_unfinished)
     }
 
     /// Takes the next line of the log and gives out the blocks that are finished by it.
@@ -176,9 +189,7 @@ impl Collector {
     /// A record that is a report by itself.
     fn record(&mut self, inner: Inner<'_>, out: &mut Vec<Block>) {
         // To a traceback that is being read, any record is somebody else's line.
-        if self.open.as_mut().is_some_and(|open| open.take("{\"", &[]) == Fate::Over) {
-            self.close(out);
-        }
+        self.close_where(out, |open| open.take("{\"", &[]) == Fate::Over);
         self.release(out);
         self.recent.clear();
         match inner {
@@ -205,26 +216,23 @@ impl Collector {
     }
 
     fn take(&mut self, line: &str, out: &mut Vec<Block>) {
-        if let Some(open) = &mut self.open {
-            match open.take(line, &self.words) {
-                Fate::Taken => return,
-                Fate::Foreign => {
-                    if is_error(line) {
-                        out.push(Block::new(BlockKind::Line, None, line.to_owned()));
-                    }
-                    return;
-                }
-                Fate::Over => self.close(out),
-            }
+        if self.belongs(line, out) {
+            return;
         }
         let seen = see(line);
         if let Some(prefix) = before_header(line) {
             // A margin is no prefix: it belongs to the group that the log was cut into.
-            let prefix = if seen.kind == Kind::Header { "" } else { prefix };
+            let prefix =
+                if seen.kind == Kind::Header && prefix.contains('|') { "" } else { prefix };
+            // What another writer said before is its own report.
+            if self.held.first().is_some_and(|held| strip_same(prefix, held).is_none()) {
+                self.release(out);
+                self.recent.clear();
+            }
             let context = self.context();
             let mut open = Open::new(self.config, context, prefix.to_owned());
             open.start(line);
-            self.open = Some(open);
+            self.open.push(open);
             return;
         }
         match seen.kind {
@@ -232,7 +240,7 @@ impl Collector {
                 let context = self.context();
                 let mut open = Open::new(self.config, context, String::new());
                 open.start(line);
-                self.open = Some(open);
+                self.open.push(open);
             }
             Kind::Chain(_) => match self.bare_cause() {
                 Some((context, cause)) => {
@@ -240,12 +248,46 @@ impl Collector {
                     open.start(&cause);
                     open.take("", &[]);
                     open.take(line, &[]);
-                    self.open = Some(open);
+                    self.open.push(open);
                 }
                 None => self.ordinary(line, out),
             },
             _ => self.ordinary(line, out),
         }
+    }
+
+    /// Whether `line` is taken by a traceback that is being read, or passed by inside one.
+    fn belongs(&mut self, line: &str, out: &mut Vec<Block>) -> bool {
+        let owner = self.open.iter().position(|open| open.owns(line));
+        let stranger = owner.is_none() && self.open.iter().any(|open| open.is_strange(line));
+        if stranger {
+            self.close_where(out, |open| open.foreign() == Fate::Over);
+            if before_header(line).is_some() {
+                if self.open.len() >= MAX_OPEN {
+                    self.close_at(0, out);
+                }
+                return false;
+            }
+            if !self.open.is_empty() && is_error(line) {
+                // It may be the context of that writer's traceback.
+                self.release(out);
+                self.held.push(line.to_owned());
+            }
+            return !self.open.is_empty();
+        }
+        let Some(at) = owner.or(self.open.len().checked_sub(1)) else { return false };
+        match self.open[at].take(line, &self.words) {
+            Fate::Taken => return true,
+            Fate::Foreign => {
+                if is_error(line) {
+                    out.push(Block::new(BlockKind::Line, None, line.to_owned()));
+                }
+                return true;
+            }
+            Fate::Over => self.close_at(at, out),
+        }
+        // The others go on, and this line is none of theirs.
+        false
     }
 
     fn ordinary(&mut self, line: &str, out: &mut Vec<Block>) {
@@ -304,9 +346,17 @@ impl Collector {
     }
 
     fn close(&mut self, out: &mut Vec<Block>) {
-        if let Some((context, text)) = self.open.take().and_then(Open::finish) {
-            out.push(Block::new(BlockKind::Trace, context, text));
+        self.close_where(out, |_| true);
+    }
+
+    fn close_where(&mut self, out: &mut Vec<Block>, over: impl FnMut(&mut Open) -> bool) {
+        for open in self.open.extract_if(.., over) {
+            finish(open, out);
         }
+    }
+
+    fn close_at(&mut self, at: usize, out: &mut Vec<Block>) {
+        finish(self.open.remove(at), out);
     }
 
     fn release(&mut self, out: &mut Vec<Block>) {
@@ -317,6 +367,13 @@ impl Collector {
         if !held.is_empty() {
             out.push(Block::new(BlockKind::Line, None, held.join("\n")));
         }
+    }
+}
+
+fn finish(open: Open, out: &mut Vec<Block>) {
+    let complete = !open.is_unfinished();
+    if let Some((context, text)) = open.finish() {
+        out.push(Block { complete, ..Block::new(BlockKind::Trace, context, text) });
     }
 }
 

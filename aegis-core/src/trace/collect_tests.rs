@@ -111,6 +111,26 @@ fn an_error_line_in_the_middle_of_a_traceback_is_not_lost() {
 }
 
 #[test]
+fn the_error_line_of_another_writer_is_the_context_of_its_own_traceback() {
+    let (first, last) = TRACE.split_at(TRACE.find("    x").unwrap());
+    let of = |worker: &str, text: &str| {
+        text.lines().map(|l| format!("[{worker}] {l}\n")).collect::<String>()
+    };
+    for other in ["w-2", "mail"] {
+        let text = of("w-1", first)
+            + &of(other, &format!("ERROR job 7 failed\n{TRACE}"))
+            + &of("w-3", "ERROR job 8 is late")
+            + &of("w-1", last);
+        let blocks = collect(&text);
+        assert_eq!(blocks.len(), 3, "{blocks:?}");
+        let traces: Vec<_> = blocks.iter().filter(|b| b.1 == BlockKind::Trace).collect();
+        assert!(traces.len() == 2 && traces.iter().all(|b| b.3 == TRACE), "{blocks:?}");
+        let context = format!("[{other}] ERROR job 7 failed");
+        assert!(traces.iter().any(|b| b.2.as_deref() == Some(context.as_str())));
+    }
+}
+
+#[test]
 fn json_records_are_unpacked() {
     let record = serde_json::json!({"severity": "ERROR", "message": "GET /x failed", "exc": {"stack": TRACE}});
     let blocks = collect(&record.to_string());
@@ -158,6 +178,24 @@ fn foreign_lines_do_not_hold_a_block_open_for_ever() {
     let mut lines: Vec<&str> = TRACE.lines().take(2).collect();
     lines.extend(["INFO x"; 100]);
     assert!(collect(&lines.join("\n"))[0].0 < 30);
+}
+
+#[test]
+fn a_traceback_that_broke_off_says_so() {
+    let chain = "\n\nDuring handling of the above exception, another exception occurred:\n";
+    for (text, complete) in [
+        (TRACE.to_owned(), true),
+        (TRACE.lines().take(3).collect::<Vec<_>>().join("\n"), false),
+        (format!("{TRACE}{chain}"), false),
+        (format!("{TRACE}{chain}\n{TRACE}"), true),
+    ] {
+        let mut collector = Collector::default();
+        for line in text.lines() {
+            assert!(collector.push(line).is_empty());
+        }
+        assert_eq!(collector.is_unfinished(), !complete, "{text}");
+        assert_eq!(collector.flush()[0].complete, complete, "{text}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::collect::{CollectorConfig, first_word};
 use super::line::{Kind, Seen, see};
-use super::wrap::{before_header, strip_like};
+use super::wrap::{before_header, strip_like, strip_same};
 
 /// Most lines of other writers between two lines of a traceback.
 const MAX_FOREIGN: usize = 16;
@@ -96,17 +96,33 @@ impl Open {
         self.keep(text);
     }
 
+    /// Whether `line` has the prefix of this traceback's writer.
+    pub(super) fn owns(&self, line: &str) -> bool {
+        self.is_prefixed() && strip_same(&self.prefix, line).is_some()
+    }
+
+    /// Whether `line` is of another writer: each line of this traceback has the prefix that it lacks.
+    pub(super) fn is_strange(&self, line: &str) -> bool {
+        let certain = self.prefixed == Some(true) || before_header(line).is_some();
+        certain && self.is_prefixed() && !self.owns(line) && !line.trim().is_empty()
+    }
+
+    fn is_prefixed(&self) -> bool {
+        self.prefixed != Some(false) && !self.prefix.trim().is_empty()
+    }
+
     /// Takes `line` where it belongs; `words` start the ordinary lines of this log.
     pub(super) fn take(&mut self, line: &str, words: &[String]) -> Fate {
         let mut text = line;
-        if !self.prefix.trim().is_empty() && self.prefixed != Some(false) {
-            match strip_like(&self.prefix, line) {
+        if !self.prefix.is_empty() && self.prefixed != Some(false) {
+            // Bare frames say that the prefix was on the first line alone.
+            let bare = self.prefixed.is_none() && is_frame(line);
+            match strip_like(&self.prefix, line).filter(|_| !bare) {
                 Some(rest) => {
                     self.prefixed = Some(true);
                     text = rest;
                 }
-                // Bare frames say that the prefix was on the first line alone.
-                None if self.prefixed.is_none() && is_frame(line) => self.prefixed = Some(false),
+                None if bare => self.prefixed = Some(false),
                 None => return self.foreign(),
             }
         }
@@ -134,7 +150,8 @@ impl Open {
         }
     }
 
-    fn foreign(&mut self) -> Fate {
+    /// Passes a line of another writer by.
+    pub(super) fn foreign(&mut self) -> Fate {
         self.foreign += 1;
         if self.foreign > MAX_FOREIGN { Fate::Over } else { Fate::Foreign }
     }
@@ -235,6 +252,11 @@ impl Open {
             self.tail_bytes -= gone.len() + 1;
             self.dropped += 1;
         }
+    }
+
+    /// Whether the exception that ends it has not come yet.
+    pub(super) fn is_unfinished(&self) -> bool {
+        matches!(self.phase, Phase::Frames | Phase::Chain)
     }
 
     /// Context and text, or nothing where it was no traceback after all.

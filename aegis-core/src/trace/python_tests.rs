@@ -138,6 +138,10 @@ fn wrapped(text: &str) -> Vec<(&'static str, String)> {
             }),
         ),
         ("records", each(&|i, l| format!("2026-01-01 12:00:00,{i:03} ERROR shop: {l}"))),
+        ("worker", each(&|i, l| format!("2026-01-01 12:00:00,{i:03} [worker-3] {l}"))),
+        ("indented", each(&|_, l| format!("      {l}"))),
+        ("tab", each(&|_, l| format!("\t{l}"))),
+        ("json lines", serde_json::json!({"exc": text.lines().collect::<Vec<_>>()}).to_string()),
         ("json", json.to_string()),
         ("json in cri", format!("2026-01-01T12:00:00.1Z stderr F {json}")),
         ("colour", each(&|_, l| format!("\x1b[31m{l}\x1b[0m"))),
@@ -154,9 +158,13 @@ fn wrapping_does_not_change_what_is_read() {
             if name == "cause_notb"
                 && !matches!(
                     wrapping,
-                    "json" | "cri" | "docker" | "colour" | "windows" | "json in cri"
+                    "json" | "json lines" | "cri" | "docker" | "colour" | "windows" | "json in cri"
                 )
             {
+                continue;
+            }
+            // Nor how much of a group's margin is indentation.
+            if matches!(name, "grp" | "gcause" | "tg") && matches!(wrapping, "indented" | "tab") {
                 continue;
             }
             assert_eq!(one(&text), plain, "{name} in {wrapping}:\n{text}");
@@ -183,6 +191,30 @@ fn lines_of_other_writers_are_left_out() {
         })
         .collect();
     assert_eq!(one(&mixed), one(printed("chain")), "{mixed}");
+}
+
+#[test]
+fn tracebacks_of_several_writers_are_told_apart_by_their_prefixes() {
+    let of = |name: &str, worker: u32| -> Vec<String> {
+        printed(name).lines().map(|l| format!("12:00:0{worker} [worker-{worker}] {l}")).collect()
+    };
+    let (mut a, mut b, mut c) = (of("chain", 1), of("multi", 2), of("nomsg", 3));
+    b.insert(0, String::from("12:00:00 [worker-2] ERROR job 7 failed"));
+    let longest = a.len().max(b.len()).max(c.len());
+    let mut mixed = String::new();
+    for i in 0..longest {
+        for lines in [&mut a, &mut b, &mut c] {
+            if let Some(line) = lines.get(i) {
+                mixed.push_str(line);
+                mixed.push('\n');
+            }
+        }
+    }
+    let mut read = parse(&mixed);
+    read.sort_by_key(|trace| trace.exceptions[0].kind.clone());
+    let mut wanted = vec![one(printed("chain")), one(printed("multi")), one(printed("nomsg"))];
+    wanted.sort_by_key(|trace| trace.exceptions[0].kind.clone());
+    assert_eq!(read, wanted, "{mixed}");
 }
 
 #[test]

@@ -108,10 +108,22 @@ fn traceback(value: &Value, depth: usize) -> Option<String> {
     }
     match value {
         Value::String(text) => text.contains(HEADER).then(|| text.clone()),
-        Value::Array(values) => values.iter().find_map(|v| traceback(v, depth + 1)),
+        Value::Array(values) => {
+            lines(values).or_else(|| values.iter().find_map(|v| traceback(v, depth + 1)))
+        }
         Value::Object(fields) => fields.values().find_map(|v| traceback(v, depth + 1)),
         _ => None,
     }
+}
+
+/// The traceback that an array holds line by line, as `traceback.format_exception` gives it.
+fn lines(values: &[Value]) -> Option<String> {
+    let lines: Vec<&str> = values.iter().map(Value::as_str).collect::<Option<_>>()?;
+    // More than a header in one says that each is a whole traceback.
+    lines.iter().any(|line| line.trim_end().ends_with(HEADER)).then(|| {
+        let whole = |line: &&str| format!("{}\n", line.trim_end_matches('\n'));
+        lines.iter().map(whole).collect()
+    })
 }
 
 /// The text up to the first quote that is not escaped, with its escapes undone.
@@ -150,15 +162,37 @@ pub(super) fn before_header(line: &str) -> Option<&str> {
 
 /// The rest of `line` behind a prefix like `prefix`: equal but for the digits in it.
 pub(super) fn strip_like<'a>(prefix: &str, line: &'a str) -> Option<&'a str> {
+    strip(prefix, line, |_, _| true)
+}
+
+/// As [`strip_like`], where digits may differ in a time or a date only: another number in a name is
+/// another writer.
+pub(super) fn strip_same<'a>(prefix: &str, line: &'a str) -> Option<&'a str> {
+    strip(prefix, line, |before, after| in_time(before.chars().rev()) || in_time(after.chars()))
+}
+
+/// Whether a separator of times and then a digit come next.
+fn in_time(mut chars: impl Iterator<Item = char>) -> bool {
+    let separator = chars.next().is_some_and(|c| ":.,-/".contains(c));
+    separator && chars.next().is_some_and(|c| c.is_ascii_digit())
+}
+
+/// The rest of `line` behind `prefix`; `may` says, from what stands before and after them in the
+/// prefix, whether digits may differ.
+fn strip<'a>(prefix: &str, line: &'a str, may: impl Fn(&str, &str) -> bool) -> Option<&'a str> {
     let mut rest = line;
     let mut wanted = prefix;
     while let Some(c) = wanted.chars().next() {
         if c.is_ascii_digit() {
-            if !rest.starts_with(|c: char| c.is_ascii_digit()) {
+            let after = wanted.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number = &wanted[..wanted.len() - after.len()];
+            let behind = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            let found = &rest[..rest.len() - behind.len()];
+            let before = &prefix[..prefix.len() - wanted.len()];
+            if found.is_empty() || (found != number && !may(before, after)) {
                 return None;
             }
-            wanted = wanted.trim_start_matches(|c: char| c.is_ascii_digit());
-            rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            (wanted, rest) = (after, behind);
         } else if let Some(after) = rest.strip_prefix(c) {
             rest = after;
             wanted = &wanted[c.len_utf8()..];
@@ -182,6 +216,16 @@ mod tests {
         assert_eq!(strip_like(prefix, "Jan  1 12:00:09 host shop[12]:"), Some(""));
         assert_eq!(strip_like(prefix, "Jan  1 12:00:09 host cron[12]: x"), None);
         assert_eq!(strip_like("shop-1  | ", "shop-1  |   File"), Some("  File"));
+    }
+
+    #[test]
+    fn a_prefix_of_the_same_writer_differs_in_its_time_alone() {
+        let prefix = "2026-01-01 12:00:00,123 [worker-1] ";
+        let line = |time: &str, worker| format!("2026-01-01 {time} [worker-{worker}] x");
+        assert_eq!(strip_same(prefix, &line("12:00:01,007", 1)), Some("x"));
+        assert_eq!(strip_same(prefix, &line("12:00:01,007", 12)), None);
+        assert_eq!(strip_same("pid 7 | ", "pid 8 | x"), None);
+        assert_eq!(strip_same("1700000000.25 7: ", "1700000001.5 7: x"), Some("x"));
     }
 
     #[test]

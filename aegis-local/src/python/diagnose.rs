@@ -131,19 +131,29 @@ impl Diagnoser for PythonDiagnoser {
     }
 }
 
-/// The exceptions to look at: the one that surfaced, then what it came from.
+/// The exceptions to look at: the one that went wrong by itself, then the one that surfaced, then
+/// the first.
 fn suspects(exceptions: &[Exception]) -> Vec<&Exception> {
-    let Some(surfaced) = exceptions.last() else { return Vec::new() };
-    let mut order = vec![surfaced];
-    if let Some(root) = exceptions.first().filter(|_| exceptions.len() > 1) {
-        // A wrapper says "from" what went wrong: that is the fault, the wrapper only reports it.
-        if surfaced.relation == Some(Relation::Cause) {
-            order.insert(0, root);
-        } else {
-            order.push(root);
-        }
+    let Some(last) = exceptions.len().checked_sub(1) else { return Vec::new() };
+    // A wrapper says what went wrong, by `from` or by being raised on purpose while that was
+    // handled: the fault is what it came from, the wrapper only reports it.
+    let fault = (0..=last).rev().find(|&at| at == 0 || !wraps(&exceptions[at])).unwrap_or(last);
+    let mut order = vec![fault];
+    order.extend([last, 0].into_iter().filter(|at| *at != fault));
+    order.dedup();
+    order.into_iter().map(|at| &exceptions[at]).collect()
+}
+
+/// Whether an exception only reports the one before it.
+fn wraps(exception: &Exception) -> bool {
+    match exception.relation {
+        Some(Relation::Cause) => true,
+        Some(Relation::Context) => exception
+            .culprit()
+            .and_then(|frame| frame.source.as_deref())
+            .is_some_and(|source| source.trim_start().starts_with("raise ")),
+        _ => false,
     }
-    order
 }
 
 fn brief(exception: &Exception) -> String {
@@ -198,12 +208,8 @@ fn outside_hypothesis(exception: &Exception, look_at: String) -> Hypothesis {
         ));
     }
     let explanation = format!("{} comes from outside the code", exception.kind);
-    Hypothesis::new(
-        Cause::Environment(format!("Look at {look_at}.")),
-        explanation,
-        Confidence::from_percent(85),
-    )
-    .with_evidence(evidence)
+    Hypothesis::new(Cause::Environment(look_at), explanation, Confidence::from_percent(85))
+        .with_evidence(evidence)
 }
 
 /// What can be said of a case without a trace.
@@ -212,12 +218,12 @@ fn without_trace(case: &Case) -> Vec<Hypothesis> {
     for symptom in &case.symptoms {
         let (look_at, evidence) = match &symptom.kind {
             SignalKind::Anomaly(a) => (
-                format!("Look at {}: it left its baseline without an error in the log.", a.metric),
+                format!("{}: it left its baseline without an error in the log", a.metric),
                 format!("{}: expected {:.4}, measured {:.4}", a.metric, a.expected, a.measured),
             ),
             SignalKind::Error(_) => {
                 match environment::outside(symptom.title.as_str(), symptom.detail.as_str()) {
-                    Some(look_at) => (format!("Look at {look_at}."), symptom.title.to_string()),
+                    Some(look_at) => (look_at, symptom.title.to_string()),
                     None => continue,
                 }
             }

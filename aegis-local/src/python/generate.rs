@@ -10,8 +10,11 @@ use aegis_core::stage::FixGenerator;
 use aegis_core::trace::Exception;
 use aegis_core::{Confidence, Result, Revision};
 use async_trait::async_trait;
+use ruff_python_ast::{ExceptHandler, Expr, Stmt};
+use ruff_text_size::Ranged;
 
 use super::edit::{apply, whole_lines};
+use super::fault::Fault;
 use super::guard::{Candidate, candidates};
 use super::locate;
 use super::meaning::meanings;
@@ -95,7 +98,11 @@ impl FixGenerator for PythonTemplates {
                 continue;
             };
             let peers = self.peers(&diagnosis.base, &location.path).await?;
-            let drafts = draft(&module, &peers, location, exception, &diagnosis.base);
+            // What it was turned into on its way out may be what the code promises.
+            let later =
+                trace.exceptions.iter().skip_while(|e| !std::ptr::eq(*e, exception)).skip(1);
+            let wrappers: Vec<&str> = later.map(|e| last_part(&e.kind)).collect();
+            let drafts = draft(&module, &peers, location, exception, &wrappers, &diagnosis.base);
             all.extend(drafts);
             if !all.is_empty() {
                 break;
@@ -113,14 +120,16 @@ pub(super) fn draft(
     peers: &[Module],
     location: &Location,
     exception: &Exception,
+    wrappers: &[&str],
     base: &Revision,
 ) -> Vec<Fix> {
-    let kind = exception.kind.rsplit('.').next().unwrap_or(&exception.kind);
+    let kind = last_part(&exception.kind);
     let scene = Scene { module, peers, line: location.line, kind, message: &exception.message };
     let found = faults(&scene);
     let mut all: Vec<Candidate> = Vec::new();
     for fault in &found {
-        if promises_to_raise(fault, kind) {
+        let promised = |kind: &&str| promises_to_raise(fault, kind);
+        if promised(&kind) || wrappers.iter().any(promised) || is_translated(module, fault, kind) {
             continue;
         }
         let read = meanings(module, peers, fault);
@@ -142,7 +151,7 @@ pub(super) fn draft(
 }
 
 /// Whether the function documents that it raises just this: then its caller is to blame.
-fn promises_to_raise(fault: &super::fault::Fault<'_>, kind: &str) -> bool {
+fn promises_to_raise(fault: &Fault<'_>, kind: &str) -> bool {
     let Some(doc) = fault.place.function().and_then(|f| f.docstring()) else { return false };
     let said = [
         format!("raises {kind}"),
@@ -154,6 +163,39 @@ fn promises_to_raise(fault: &super::fault::Fault<'_>, kind: &str) -> bool {
     ];
     let doc = doc.to_lowercase();
     said.iter().any(|s| doc.contains(&s.to_lowercase()))
+}
+
+/// Whether a handler around the fault turns just this exception into another on purpose: the case is
+/// handled, and the answer is to fail.
+fn is_translated(module: &Module, fault: &Fault<'_>, kind: &str) -> bool {
+    fault.place.chain.iter().filter_map(|stmt| stmt.as_try_stmt()).any(|attempt| {
+        let inside = |stmt: &Stmt| stmt.range().contains_range(fault.place.stmt.range());
+        attempt.body.iter().any(inside)
+            && attempt.handlers.iter().any(|ExceptHandler::ExceptHandler(handler)| {
+                let named =
+                    handler.type_.as_deref().is_some_and(|caught| catches(module, caught, kind));
+                let raises = |stmt: &Stmt| stmt.as_raise_stmt().is_some_and(|r| r.exc.is_some());
+                named && handler.body.last().is_some_and(raises)
+            })
+    })
+}
+
+/// Whether a handler's type names this exception, or a family as narrow as it.
+fn catches(module: &Module, caught: &Expr, kind: &str) -> bool {
+    match caught {
+        Expr::Tuple(several) => several.elts.iter().any(|one| catches(module, one, kind)),
+        one => {
+            let name = last_part(module.slice(one));
+            name == kind
+                || name == "LookupError" && matches!(kind, "KeyError" | "IndexError")
+                || name == "ArithmeticError" && kind == "ZeroDivisionError"
+        }
+    }
+}
+
+/// The last part of a dotted name.
+fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 fn fix(candidate: Candidate, edit: Edit, base: &Revision) -> Fix {

@@ -101,6 +101,12 @@ impl Reader<'_> {
                 (_, true) => 0.65,
                 (_, false) => 0.85,
             };
+            // A container that nobody gave is an empty one; a text or a number that nobody gave may
+            // be anything, and its type does not say what.
+            let container =
+                matches!(self.result.kind, Kind::List | Kind::Tuple | Kind::Dict | Kind::Set);
+            let guess = trouble == Trouble::Nothing && !container;
+            let deep = if guess { deep * 0.9 } else { deep };
             let act = Act::Give(empty.to_owned(), self.result.kind);
             self.push(act, scope, Origin::Annotation, why, weight * deep);
         }
@@ -108,7 +114,9 @@ impl Reader<'_> {
         if let (Some(empty), false) = (self.fault.kind.empty(), self.fault.kind == Kind::NoneType) {
             let (why, rank) = match (trouble, self.fault.kind) {
                 (Trouble::Zero, _) => ("a ratio over nothing counts as zero".to_owned(), 0.5),
-                (Trouble::Nothing, Kind::List | Kind::Tuple | Kind::Dict | Kind::Set) => {
+                (Trouble::Nothing, Kind::List | Kind::Tuple | Kind::Dict | Kind::Set)
+                    if self.fault.subject.text == self.module.slice(self.fault.site.expr) =>
+                {
                     ("None holds nothing to go through".to_owned(), 0.6)
                 }
                 (_, kind) => (format!("{empty} is the empty {kind:?} that its use asks for"), 0.42),

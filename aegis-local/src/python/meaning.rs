@@ -279,6 +279,12 @@ impl Reader<'_> {
                 if !here && !self.resolves(text) {
                     return;
                 }
+                // What stands for one thing of the subject says nothing of another, but that there
+                // is none.
+                let another = guard.member.is_some() && subject.member.is_some() && !same_member;
+                if another && !is_empty(text) {
+                    return;
+                }
                 let local = kind.fits(fault.kind);
                 let own = self.whole && !kind.fits(fault.kind) && *kind != Kind::NoneType;
                 let overall = self.result.takes(*kind) && !own;
@@ -329,6 +335,10 @@ impl Reader<'_> {
 
 pub(super) fn is_zero(text: &str) -> bool {
     matches!(text, "0" | "0.0")
+}
+
+fn is_empty(text: &str) -> bool {
+    is_zero(text) || matches!(text, "None" | "\"\"" | "''" | "[]" | "{}" | "()" | "set()" | "False")
 }
 
 /// Whether the failing expression is all that the function returns.

@@ -1,6 +1,6 @@
 //! What other functions do in the same case: guards that are already in the package.
 
-use ruff_python_ast::{AnyNodeRef, CmpOp, ExceptHandler, Expr, Stmt, UnaryOp};
+use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextSize};
 
 use super::fault::Trouble;
@@ -229,7 +229,7 @@ impl<'a> Reader<'a, '_> {
                     let direct = stmt
                         .as_return_stmt()
                         .and_then(|r| r.value.as_deref())
-                        .is_some_and(|value| chain_root(value, self.module) == Some(text));
+                        .is_some_and(|value| starts_from(value, text, self.module));
                     return (Some(member), direct);
                 }
             }
@@ -331,18 +331,13 @@ fn member_of(module: &Module, expr: &Expr, text: &str) -> Option<String> {
     }
 }
 
-/// What a chain of attributes, calls and subscripts starts from, if it is `text` or starts with it.
-fn chain_root<'m>(expr: &Expr, module: &'m Module) -> Option<&'m str> {
-    match AnyNodeRef::from(expr) {
-        AnyNodeRef::ExprAttribute(a) => match &*a.value {
-            Expr::Name(_) => Some(module.slice(&*a.value)),
-            inner => chain_root(inner, module).or_else(|| Some(module.slice(inner))),
-        },
-        AnyNodeRef::ExprCall(c) => chain_root(&c.func, module),
-        AnyNodeRef::ExprSubscript(s) => match &*s.value {
-            Expr::Name(_) => Some(module.slice(&*s.value)),
-            inner => chain_root(inner, module),
-        },
-        _ => None,
-    }
+/// Whether a chain of attributes, calls and subscripts starts from `text`.
+fn starts_from(expr: &Expr, text: &str, module: &Module) -> bool {
+    let inner = match expr {
+        Expr::Attribute(a) => &*a.value,
+        Expr::Call(c) => &*c.func,
+        Expr::Subscript(s) => &*s.value,
+        _ => return false,
+    };
+    module.slice(inner) == text || starts_from(inner, text, module)
 }

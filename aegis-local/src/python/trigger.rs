@@ -1,5 +1,6 @@
 //! The requests that make a failure happen.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::sources::{exact_route, route_of};
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// Symptoms whose requests are looked up, requests of each, triggers in all.
-const LIMITS: (usize, usize, usize) = (20, 64, 5);
+const LIMITS: (usize, usize, usize) = (20, 64, 10);
 
 /// Methods that a text is searched for.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -75,18 +76,19 @@ fn names_any(case: &Case) -> bool {
 
 /// The requests by how often they failed; targets that share a template are one route.
 fn rank(failed: &[ServedRequest]) -> Vec<Trigger> {
-    let mut by_target: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    // How often each failed, and where it came first: the nearest to a symptom are the first.
+    let mut by_target: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
     let mut by_template: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for request in failed {
+    for (at, request) in failed.iter().enumerate() {
         let (method, target) = (&request.method, &request.target);
-        *by_target.entry((method, target)).or_default() += 1;
+        by_target.entry((method, target)).or_insert((0, at)).0 += 1;
         by_template
             .entry(route_of(method, target))
             .or_default()
             .insert(exact_route(method, target));
     }
     let mut targets: Vec<_> = by_target.into_iter().collect();
-    targets.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    targets.sort_by_key(|(_, (times, first))| (Reverse(*times), *first));
     targets
         .into_iter()
         .take(LIMITS.2)
@@ -113,6 +115,13 @@ mod tests {
     fn one_target_that_fails_is_an_exact_route() {
         let ranked = rank(&[failed("/items/7/score?x=1"), failed("/items/7/score?x=1")]);
         assert_eq!(ranked, [Trigger::new("GET", "/items/7/score?x=1", "GET /items/7/score")]);
+    }
+
+    #[test]
+    fn of_targets_that_fail_as_often_the_nearest_is_first() {
+        let near = [failed("/z"), failed("/a"), failed("/m"), failed("/m")];
+        let targets: Vec<String> = rank(&near).into_iter().map(|t| t.target).collect();
+        assert_eq!(targets, ["/m", "/z", "/a"]);
     }
 
     #[test]

@@ -18,9 +18,10 @@ use aegis_core::{Error, Result, Timestamp};
 use async_trait::async_trait;
 
 pub use parse::DurationUnit;
-use parse::Reading;
+pub(super) use parse::{Entry, Reading};
+pub(super) use route::path_of;
 pub use route::{exact_route, route_of};
-use window::Window;
+pub(super) use window::Window;
 
 use super::tail::{StartAt, Tail, TailConfig, TailState};
 use crate::requests::{RequestLog, ServedRequest};
@@ -161,15 +162,14 @@ impl AccessLog {
     /// Reads the log every `interval` until the answer is dropped; needs a tokio runtime.
     pub fn follow(self: &Arc<Self>, interval: Duration) -> Following {
         let log = Arc::clone(self);
-        let task = tokio::spawn(async move {
+        followed(async move {
             loop {
                 if let Err(e) = log.with(|_| ()).await {
                     tracing::debug!(target: "aegis::access_log", error = %e, "the log can't be read");
                 }
                 tokio::time::sleep(interval).await;
             }
-        });
-        Following(task.abort_handle())
+        })
     }
 
     /// Catches up with the log, then calls `then`, on a thread that may block.
@@ -288,6 +288,11 @@ impl RequestLog for AccessLog {
 #[derive(Debug)]
 #[must_use = "the log is no longer read once this is dropped"]
 pub struct Following(tokio::task::AbortHandle);
+
+/// Runs `reading` until the answer is dropped.
+pub(super) fn followed(reading: impl Future<Output = ()> + Send + 'static) -> Following {
+    Following(tokio::spawn(reading).abort_handle())
+}
 
 impl Drop for Following {
     fn drop(&mut self) {

@@ -5,13 +5,13 @@ mod follow;
 mod ledger;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::model::{Event, Signal};
 use aegis_core::port::{Clock, Delivery, EventSource, SystemClock};
-use aegis_core::{Result, ServiceName};
+use aegis_core::{Error, Result, Revision, ServiceName};
 use async_trait::async_trait;
 
 use dir::Dir;
@@ -178,6 +178,13 @@ impl ErrorLog {
             _ => Ok(busy),
         }
     }
+}
+
+/// The outputs `<number>-<revision>.log` in a folder, by number; none where there is no folder yet.
+pub(super) fn runs(folder: &Path) -> Result<Vec<(u64, Revision, PathBuf)>> {
+    let failed =
+        |e| Error::unavailable(format!("{} can't be listed", folder.display())).with_source(e);
+    dir::list(folder).map_err(failed)
 }
 
 /// A tail of `path` from its saved position, else from `start`.

@@ -30,6 +30,7 @@ pub use supervisor::Supervisor;
 pub(crate) use env::search_path;
 pub(crate) use files::write_atomically;
 pub(crate) use group::{GroupGuard, alive};
+pub(crate) use process::log_folder;
 
 /// Refuses a name or a URL that no supervisor would take. May block to resolve a host.
 pub(crate) fn check(spec: &crate::service::ServiceSpec) -> aegis_core::Result<()> {

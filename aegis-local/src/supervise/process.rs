@@ -65,11 +65,16 @@ pub(super) struct Paths {
     pub(super) marker: String,
 }
 
+/// The folder of the service's output, below the state folder.
+pub(crate) fn log_folder(state: &Path, service: &str) -> PathBuf {
+    state.join("logs").join(service)
+}
+
 impl Paths {
     /// The files of `service` in `state`; makes the folders.
     pub(super) fn of(state: &Path, service: &str) -> Result<Self> {
         check_name(service)?;
-        let (folder, logs) = (state.join("supervisor"), state.join("logs").join(service));
+        let (folder, logs) = (state.join("supervisor"), log_folder(state, service));
         std::fs::create_dir_all(&folder)?;
         std::fs::create_dir_all(&logs)?;
         let folder = folder.canonicalize()?;

@@ -1,5 +1,6 @@
 //! The gates: each looks at one thing and may deny, whatever the score would be.
 
+use aegis_core::Confidence;
 use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::patch::{FileChange, check_path, unified};
 
@@ -227,6 +228,15 @@ pub(super) fn reproduction_fixed(provoked: &Provoked) -> GateReport {
     }
 }
 
+/// A fix that its own author holds for a guess is a person's to take.
+pub(super) fn claim(claimed: Confidence) -> GateReport {
+    const GATE: &str = "claim";
+    if claimed < Confidence::from_percent(50) {
+        return cap(GATE, format!("its author is {claimed} sure: nothing states what is meant"));
+    }
+    pass(GATE, format!("its author is {claimed} sure"))
+}
+
 /// What a function returned, against its annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Returned {
@@ -334,6 +344,12 @@ mod tests {
         assert_eq!(of("from shop.money import x\nimport tools\n"), GateAnswer::Pass);
         assert_eq!(of("import json\ndef f():\n    import os\n"), GateAnswer::Deny);
         assert_eq!(of("import json, leftpad\n"), GateAnswer::Deny);
+    }
+
+    #[test]
+    fn a_guess_is_proposed_only() {
+        assert_eq!(claim(Confidence::from_percent(49)).answer, GateAnswer::Cap);
+        assert_eq!(claim(Confidence::from_percent(50)).answer, GateAnswer::Pass);
     }
 
     #[test]

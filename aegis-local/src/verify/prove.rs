@@ -116,6 +116,7 @@ impl<'a> Proof<'a> {
         self.gates.insert(at.unwrap_or(self.gates.len()), gates::syntax(compiled));
         match self.subject {
             Subject::Patch => {
+                self.gates.push(gates::claim(self.fix.claimed));
                 self.gates.extend([gates::base_tests(base), gates::tests(base, after)]);
             }
             Subject::Revert { .. } => self.gates.push(revert::tests(base, after)),

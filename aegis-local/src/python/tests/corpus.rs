@@ -122,7 +122,7 @@ fn the_first_candidate_is_right_for_most_of_the_corpus() {
         let exception = Exception::new(text("kind"), text("message"), vec![frame]);
         let module = Module::parse("case.py", &case.source).unwrap();
         let location = Location::new("case.py", line).with_function(text("function"));
-        let fixes = draft(&module, &[], &location, &exception, &base);
+        let fixes = draft(&module, &[], &location, &exception, &[], &base);
         let mut digests: Vec<Digest> = Vec::new();
         for fix in fixes.into_iter().take(8) {
             assert!(!digests.contains(&fix.digest()), "{}: offered twice", case.name);

@@ -83,10 +83,24 @@ async fn a_wrapper_is_second_to_what_it_wraps() {
     let found = diagnose(&cause).await;
     assert_eq!(blamed(&found, 0).map(|b| b.1), Some(5));
     assert_eq!(blamed(&found, 1).map(|b| b.1), Some(12));
-    let context = case(vec![crash(), wrapper.with_relation(Relation::Context)]);
-    let found = diagnose(&context).await;
-    assert_eq!(blamed(&found, 0).map(|b| b.1), Some(12));
-    assert_eq!(blamed(&found, 1).map(|b| b.1), Some(5));
+    // Raised on purpose while the crash was handled: a wrapper without `from`.
+    let raised = wrapper.clone().with_relation(Relation::Context);
+    let found = diagnose(&case(vec![crash(), raised])).await;
+    assert_eq!(blamed(&found, 0).map(|b| b.1), Some(5));
+}
+
+#[tokio::test]
+async fn a_crash_of_a_handler_is_first_however_often_it_was_wrapped() {
+    let frames = |line, source| vec![frame("/srv/app/views.py", line, "show", source)];
+    let handler =
+        Exception::new("NameError", "e", frames(12, "raise RuntimeError(\"no ratio\") from e"));
+    let mut handler = handler.with_relation(Relation::Context);
+    handler.frames[0] = frame("/srv/app/views.py", 10, "show", "return ratio(a, 0)");
+    let wrapper = Exception::new("E", "", frames(12, "raise RuntimeError(\"no ratio\") from e"));
+    let wrapper = wrapper.with_relation(Relation::Cause);
+    let found = diagnose(&case(vec![crash(), handler, wrapper])).await;
+    let lines: Vec<u32> = (0..3).filter_map(|at| blamed(&found, at)).map(|b| b.1).collect();
+    assert_eq!(lines, [10, 12, 5]);
 }
 
 #[tokio::test]

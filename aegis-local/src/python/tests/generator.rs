@@ -108,7 +108,7 @@ fn a_large_service_is_read_in_well_under_a_second() {
     let exception = Exception::new("KeyError", "'z'", vec![frame]);
     let location = aegis_core::model::Location::new("big.py", line).with_function("last");
     let started = std::time::Instant::now();
-    let fixes = draft(&module, &peers, &location, &exception, &aegis_core::Revision::new("b"));
+    let fixes = draft(&module, &peers, &location, &exception, &[], &aegis_core::Revision::new("b"));
     let took = started.elapsed();
     println!("drafted over 31 modules of {} lines in {took:?}", module.line_count());
     assert!(fixes[0].title.contains("DEFAULT_RATE"), "{}", fixes[0].title);

@@ -18,11 +18,51 @@ fn fixes(source: &str, line: u32, kind: &str, message: &str) -> Vec<Fix> {
     let location = Location::new("m.py", line);
     let frame = Frame::new("m.py", Some(line), "f");
     let exception = Exception::new(kind, message, vec![frame]);
-    draft(&module, &[], &location, &exception, &Revision::new("base"))
+    draft(&module, &[], &location, &exception, &[], &Revision::new("base"))
 }
 
 fn sources(source: &str, line: u32, kind: &str, message: &str) -> Vec<String> {
     fixes(source, line, kind, message).iter().map(|f| patched("m.py", source, f)).collect()
+}
+
+#[test]
+fn what_a_handler_translates_on_purpose_is_left_alone() {
+    let source = |caught: &str, raised: &str| {
+        format!(
+            "def f(k: str) -> int:\n    try:\n        return T[k]\n    except {caught} as e:\n        {raised}\n\n\nT = {{'a': 1}}\n"
+        )
+    };
+    let of = |caught, raised| fixes(&source(caught, raised), 3, "KeyError", "'x'").len();
+    assert_eq!(of("KeyError", "raise Unknown(k) from e"), 0);
+    assert_eq!(of("(LookupError, TypeError)", "raise Unknown(k)"), 0);
+    assert_ne!(of("Exception", "raise Failed(k) from e"), 0, "that one only reports");
+    assert_ne!(of("IndexError", "raise Unknown(k) from e"), 0);
+    assert_ne!(of("KeyError", "raise"), 0);
+}
+
+#[test]
+fn what_stands_for_one_thing_of_a_sibling_does_not_stand_for_another() {
+    let source = "def colour(user) -> str:\n    profile = user.get('profile')\n    if profile is None:\n        return 'grey'\n    return profile['colour']\n\n\ndef nick(user) -> str:\n    profile = user.get('profile')\n    return profile['nick']\n";
+    let message = "'NoneType' object is not subscriptable";
+    for fix in fixes(source, 10, "TypeError", message) {
+        assert_eq!(patched("m.py", source, &fix).matches("grey").count(), 1, "{fix:?}");
+        assert!(fix.claimed.bps() < 5000, "{fix:?}");
+    }
+}
+
+#[test]
+fn what_a_sibling_gives_for_a_part_stands_in_for_that_part() {
+    let source = "NOBODY = 'nobody'\n\n\ndef owner_of(job) -> str:\n    if job.owner is None:\n        return NOBODY\n    return job.owner.name\n\n\ndef label(job) -> str:\n    return f'{job.number}:{job.owner.name}'\n";
+    let all = sources(source, 11, "AttributeError", "'NoneType' object has no attribute 'name'");
+    assert!(all[0].contains("{job.owner.name if job.owner is not None else NOBODY}"), "{all:?}");
+}
+
+#[test]
+fn an_object_that_is_missing_is_no_empty_list_of_what_it_has() {
+    let source = "def balance(n: int) -> float:\n    customer = find(n)\n    return sum(customer.invoices)\n";
+    let message = "'NoneType' object has no attribute 'invoices'";
+    let all = fixes(source, 3, "AttributeError", message);
+    assert!(all.iter().all(|fix| fix.claimed.bps() < 5000), "{all:?}");
 }
 
 #[test]

@@ -50,17 +50,17 @@ impl DurationUnit {
 
 /// A request as its line tells it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
-    pub(super) at: Timestamp,
-    pub(super) method: String,
-    pub(super) target: String,
-    pub(super) status: u16,
-    pub(super) latency: Option<Duration>,
+pub(in crate::sources) struct Entry {
+    pub(in crate::sources) at: Timestamp,
+    pub(in crate::sources) method: String,
+    pub(in crate::sources) target: String,
+    pub(in crate::sources) status: u16,
+    pub(in crate::sources) latency: Option<Duration>,
 }
 
 /// How a log is to be read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Reading {
+pub(in crate::sources) struct Reading {
     pub(super) unit: DurationUnit,
     /// East of UTC, for times without a zone.
     pub(super) offset_ms: i64,
@@ -68,7 +68,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// The request of `line`; `None` where it is not understood.
-    pub(super) fn entry(&self, line: &str) -> Option<Entry> {
+    pub(in crate::sources) fn entry(&self, line: &str) -> Option<Entry> {
         let line = line.trim();
         let mut entry = match line.find('{') {
             // A shipper may have put a prefix before the object.

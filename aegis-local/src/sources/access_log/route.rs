@@ -35,7 +35,7 @@ pub fn exact_route(method: &str, target: &str) -> String {
 }
 
 /// The path of a request's target, which may be in absolute form.
-pub(super) fn path_of(target: &str) -> &str {
+pub(in crate::sources) fn path_of(target: &str) -> &str {
     let target = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains('/') => {
             rest.find(['/', '?', '#']).map_or("/", |at| &rest[at..])

@@ -40,7 +40,7 @@ impl Kept {
 
 /// What is kept of the log.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(in crate::sources) struct Window {
     keep: Duration,
     limit: usize,
     kept: VecDeque<Kept>,
@@ -52,7 +52,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(keep: Duration, limit: usize) -> Self {
+    pub(in crate::sources) fn new(keep: Duration, limit: usize) -> Self {
         Self {
             keep,
             limit: limit.max(1),
@@ -64,7 +64,7 @@ impl Window {
         }
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(in crate::sources) fn push(&mut self, entry: Entry) {
         let failed = entry.status >= 500;
         self.durations |= entry.latency.is_some();
         self.newest = self.newest.max(Some(entry.at));
@@ -113,7 +113,7 @@ impl Window {
     }
 
     /// Failed requests within `within` of `at`, nearest first.
-    pub(super) fn failures_near(
+    pub(in crate::sources) fn failures_near(
         &self,
         at: Timestamp,
         within: Duration,
@@ -136,7 +136,7 @@ impl Window {
     }
 
     /// The answer for one metric.
-    pub(super) fn read(&self, query: &Query, metric: &Metric) -> Readings {
+    pub(in crate::sources) fn read(&self, query: &Query, metric: &Metric) -> Readings {
         let known = matches!(
             metric,
             Metric::ErrorRate

@@ -60,7 +60,7 @@ impl Dir {
 }
 
 /// The files of a folder by number; none where there is no folder yet.
-fn list(path: &Path) -> io::Result<Vec<(u64, Revision, PathBuf)>> {
+pub(super) fn list(path: &Path) -> io::Result<Vec<(u64, Revision, PathBuf)>> {
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

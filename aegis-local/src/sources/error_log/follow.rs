@@ -14,6 +14,8 @@ use crate::sources::when;
 const STALE_LINES: u32 = 5;
 /// Time after which it says nothing either.
 const STALE: Duration = Duration::from_secs(2);
+/// How long a traceback that stops in its middle is waited for: a busy service may print it slowly.
+const SLOW: Duration = Duration::from_secs(5);
 /// How far from now a time without a zone may be, to be believed.
 const PLAUSIBLE: Duration = Duration::from_secs(3600);
 /// How far ahead of now a time may be, to be believed.
@@ -108,6 +110,7 @@ impl Followed {
         for line in &lines {
             self.take(&line.text, line.start, line.end, now, found);
         }
+        let quiet = if self.collector.is_unfinished() { quiet.max(SLOW) } else { quiet };
         if !lines.is_empty() {
             self.last_line = Some(Instant::now());
         } else if self.collector.pending() && self.last_line.is_none_or(|t| t.elapsed() >= quiet) {
@@ -123,7 +126,9 @@ impl Followed {
         self.before = None;
         let after = self.last_end.or_else(|| self.tail.position());
         if let Some(after) = after {
-            found.extend(blocks.into_iter().map(|b| Found { at, text: b.into_untrusted(), after }));
+            // A process that ended while it printed one left no error that could be told from others.
+            let whole = blocks.into_iter().filter(|block| block.complete);
+            found.extend(whole.map(|b| Found { at, text: b.into_untrusted(), after }));
         }
     }
 

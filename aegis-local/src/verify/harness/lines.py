@@ -2,11 +2,23 @@
 
 Each is written once and at once, so that a process that is killed leaves what it saw.
 """
+import dis
+import inspect
 import os
 import sys
 import threading
 
 import annotation
+
+#: A coroutine that waits, or a generator that yields, returns nothing yet.
+SUSPENDS = {dis.opmap[name] for name in ("YIELD_VALUE", "YIELD_FROM") if name in dis.opmap}
+#: Code that can be suspended: generators, coroutines, asynchronous generators.
+SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def suspended(frame):
+    code = frame.f_code
+    return code.co_flags & SUSPENDABLE and code.co_code[frame.f_lasti] in SUSPENDS
 
 
 class Watch:
@@ -44,7 +56,7 @@ class Watch:
                 self.note("line", name, frame.f_lineno)
             elif event == "exception":
                 raised[0] = True
-            elif event == "return" and not raised[0]:
+            elif event == "return" and not raised[0] and not suspended(frame):
                 if frame.f_code.co_name == self.function:
                     self.returned(frame.f_code, argument)
             return local
