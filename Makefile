@@ -1,4 +1,5 @@
 # make heal   a broken service heals itself, on this machine alone
+# make heal-real-time   the same at the pace of production: a sample every 30 s, 5 minutes of watching
 # make test   every test, with what they need installed where it is missing
 # make check  formatting, lints, documentation, licences, forbidden dependencies
 # make bench  criterion benches
@@ -10,10 +11,13 @@ DENY_VERSION := 0.20.2
 DENY := target/tools/bin/cargo-deny
 ARGS ?=
 
-.PHONY: heal test check bench soak fmt clippy doc deny forbidden packages
+.PHONY: heal heal-real-time test check bench soak fmt clippy doc deny forbidden packages
 
 heal: packages
 	$(CARGO) run --locked -p aegis-examples --example heal -- $(ARGS)
+
+heal-real-time: packages
+	$(CARGO) run --locked -p aegis-examples --example heal -- --real-time $(ARGS)
 
 TARGETS := --lib --bins --tests --benches
 

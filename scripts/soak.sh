@@ -8,3 +8,6 @@ AEGIS_CASES=${AEGIS_CASES:-20000} cargo test --locked -p aegis-core --test main 
 echo "== make heal, killed at random moments and started again"
 cargo build --locked -p aegis-examples --examples
 AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main killed -- --nocapture
+
+echo "== every scenario of make heal, ten times in a row, then beside a process that takes a core"
+scripts/soak-heal.sh

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bed;
+mod brought;
 mod compile;
 mod conformance;
 mod discount;

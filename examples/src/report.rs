@@ -117,7 +117,7 @@ pub struct Counts {
 pub struct Beside {
     /// What broke, in a line.
     pub title: String,
-    /// From the first signal to the merge, without the time queued behind another release.
+    /// From the first signal to the merge, without the time queued behind another release or held.
     pub to_merge_ms: Option<u64>,
     /// The part of it spent in the service's own test, replay and check processes.
     pub tests_ms: u64,
@@ -134,7 +134,10 @@ pub async fn read(journal: &dyn Journal) -> Result<Report> {
         let Some(last) = page.last() else { break };
         filter = Filter::new().before(last.id.clone());
         for summary in page {
-            if let Some(stored) = journal.load(&summary.id).await? {
+            // What was folded is told by the incident that stands for it.
+            if summary.phase != Phase::Folded
+                && let Some(stored) = journal.load(&summary.id).await?
+            {
                 incidents.push(row(&stored.entries)?);
             }
         }
@@ -153,6 +156,8 @@ pub fn row(entries: &[Entry]) -> Result<Row> {
     let stages = incident.time_in_phases(end);
     let history = history::of(entries)?;
     let last = history.submissions.last();
+    let held_ms = history.held.iter().filter_map(|h| Some(h.to? - h.from)).sum::<i64>();
+    let held_ms = u64::try_from(held_ms).unwrap_or_default();
     Ok(Row {
         id: case.incident.to_string(),
         service: case.service.to_string(),
@@ -175,11 +180,11 @@ pub fn row(entries: &[Entry]) -> Result<Row> {
         why: incident.why.as_ref().map(ToString::to_string),
         submissions: history.submissions,
         held: history.held,
-        beside: beside(&incident, entries),
+        beside: beside(&incident, entries, held_ms),
     })
 }
 
-fn beside(incident: &Incident, entries: &[Entry]) -> Beside {
+fn beside(incident: &Incident, entries: &[Entry], held_ms: u64) -> Beside {
     let merged_at = incident.spans.iter().find(|s| s.phase == Phase::GoingLive).map(|s| s.from);
     let before_merge = |phase: Phase, at| {
         let spans = incident.spans.iter().filter(|s| s.phase == phase && s.from < at);
@@ -193,7 +198,7 @@ fn beside(incident: &Incident, entries: &[Entry]) -> Beside {
     });
     Beside {
         title: incident.case.symptoms.first().map(|s| s.title.to_string()).unwrap_or_default(),
-        to_merge_ms: total.map(|t| t.saturating_sub(queued)),
+        to_merge_ms: total.map(|t| t.saturating_sub(queued).saturating_sub(held_ms)),
         tests_ms: verified.sum::<u64>() + checks_ms(entries),
         closed: incident.phase.is_terminal(),
     }

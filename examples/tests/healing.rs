@@ -90,10 +90,23 @@ pub(crate) fn program() -> PathBuf {
     program
 }
 
+/// The scenario of three crash bugs alone.
+const CRASHES: [&str; 2] = ["--scenarios", "crash-bugs"];
+
+#[test]
+fn every_scenario_ends_as_it_should_and_an_independent_checker_agrees() {
+    let run = Run::new();
+    let status = run.start(&[]).wait().unwrap();
+    assert!(status.success(), "{}", run.screen());
+    let report = run.report().display().to_string();
+    let arguments = ["--report", &report, "--window", "8", "--scenarios"];
+    assert_eq!(run.check(&arguments), "", "{}", run.screen());
+}
+
 #[test]
 fn three_bugs_are_healed_and_an_independent_checker_agrees() {
     let run = Run::new();
-    let status = run.start(&[]).wait().unwrap();
+    let status = run.start(&CRASHES).wait().unwrap();
     assert!(status.success(), "{}", run.screen());
     run.all_healed(3);
     for row in run.rows() {
@@ -132,7 +145,7 @@ fn killed(kills: u32, seed: u64) {
         chance =
             chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let after = Duration::from_millis(500 + (chance >> 33) % 24_000);
-        let mut child = run.start(&[]);
+        let mut child = run.start(&CRASHES);
         let kill_at = Instant::now() + after;
         let ended = loop {
             if let Some(status) = child.try_wait().unwrap() {
@@ -155,7 +168,7 @@ fn killed(kills: u32, seed: u64) {
     let unfinished = std::fs::read_to_string(run.state().join("run.json"))
         .is_ok_and(|text| text.contains("\"finished\":false"));
     if unfinished {
-        let status = run.start(&[]).wait().unwrap();
+        let status = run.start(&CRASHES).wait().unwrap();
         assert!(status.success(), "seed {seed}: {}", run.screen());
     }
     run.all_healed(3);

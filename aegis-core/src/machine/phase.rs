@@ -191,7 +191,7 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotCode(look) => write!(f, "no code is to blame. {look}"),
+            Self::NotCode(look) => write!(f, "no code is to blame; look at {look}"),
             Self::Inconclusive(why) => write!(f, "the cause is unknown: {why}"),
             Self::Exhausted(why) => write!(f, "nothing left to try: {why}"),
             Self::Approval { fix, reason } => write!(f, "approve {}: {reason}", fix.short()),

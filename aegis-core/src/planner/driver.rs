@@ -84,7 +84,11 @@ impl Driver {
         };
         self.engine.changed(&incident, None);
         notices::on_entering(&self.engine, &incident);
-        if let Err(e) = self.fold_into_storm(&mut incident).await {
+        let folded = match self.fold_into_watch(&mut incident).await {
+            Ok(()) => self.fold_into_storm(&mut incident).await,
+            failed => failed,
+        };
+        if let Err(e) = folded {
             let id = &incident.case.incident;
             tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not folded yet");
         }

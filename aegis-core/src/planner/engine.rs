@@ -11,7 +11,7 @@ use super::driver::Command;
 use super::normal::Normal;
 use super::sightings::Sightings;
 use super::storm::Storms;
-use super::{Change, PlannerConfig, ServiceConfig};
+use super::{Change, PlannerConfig, ServiceConfig, watches};
 use crate::error::{Error, Result};
 use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase};
@@ -40,7 +40,10 @@ pub(super) struct Known {
     pub(super) service: ServiceName,
     pub(super) fingerprint: Fingerprint,
     pub(super) phase: Phase,
-    pub(super) watching_release: bool,
+    /// The release of somebody's that it watches at this moment.
+    pub(super) watches: Option<Revision>,
+    /// The revision whose error opened it, where that was the first of its kind.
+    pub(super) brought_by: Option<Revision>,
     pub(super) triggers: Vec<Trigger>,
     /// Since when it is open, this time.
     pub(super) open_since: Timestamp,
@@ -52,6 +55,25 @@ pub(super) struct Known {
     pub(super) frames: Vec<(String, String)>,
     /// What was merged for it.
     pub(super) merged: Option<Revision>,
+}
+
+impl Known {
+    pub(super) fn of(incident: &Incident) -> Self {
+        let diagnosis = incident.case.diagnosis.as_ref();
+        Self {
+            service: incident.case.service.clone(),
+            fingerprint: incident.case.fingerprint.clone(),
+            phase: incident.phase,
+            watches: watches::watched(incident),
+            brought_by: watches::brought_by(incident),
+            triggers: diagnosis.map(|d| d.triggers.clone()).unwrap_or_default(),
+            frames: frames(incident),
+            open_since: incident.open_since(),
+            umbrella: incident.case.kind == IncidentKind::Storm,
+            may_be_folded: incident.may_be_folded(),
+            merged: incident.merged.clone(),
+        }
+    }
 }
 
 /// What is remembered of a service.
@@ -223,21 +245,7 @@ impl Engine {
         if incident.phase.is_terminal() {
             self.lock(&self.known).remove(id);
         } else {
-            let diagnosis = incident.case.diagnosis.as_ref();
-            let known = Known {
-                service: incident.case.service.clone(),
-                fingerprint: incident.case.fingerprint.clone(),
-                phase: incident.phase,
-                watching_release: incident.watched_release().is_some()
-                    && incident.phase == Phase::Watching,
-                triggers: diagnosis.map(|d| d.triggers.clone()).unwrap_or_default(),
-                frames: frames(incident),
-                open_since: incident.open_since(),
-                umbrella: incident.case.kind == IncidentKind::Storm,
-                may_be_folded: incident.may_be_folded(),
-                merged: incident.merged.clone(),
-            };
-            self.lock(&self.known).insert(id.clone(), known);
+            self.lock(&self.known).insert(id.clone(), Known::of(incident));
         }
         if before == Some(incident.phase) {
             return;
@@ -248,6 +256,12 @@ impl Engine {
             Change { incident: id.clone(), service: service.clone(), phase, at: incident.since };
         // Nobody listening is fine.
         let _ = self.changes.send(change);
+    }
+
+    /// Remembers an incident that was committed, and is not driven yet.
+    pub(super) fn expect(&self, incident: &Incident) {
+        let id = incident.case.incident.clone();
+        self.lock(&self.known).entry(id).or_insert_with(|| Known::of(incident));
     }
 
     /// Open incidents of a service that this planner knows of.

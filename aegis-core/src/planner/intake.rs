@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::driver::Command;
 use super::engine::{Engine, Known};
-use super::storm;
+use super::{storm, watches};
 use crate::error::Result;
 use crate::id::{Fingerprint, IncidentId, ServiceName};
-use crate::machine::{Incident, Opened as OpenedRecord, Phase, Record};
+use crate::machine::{Entry, Incident, Opened as OpenedRecord, Phase, Record};
 use crate::model::{
     Author, Event, IncidentKind, Metric, Observation, Release, Signal, SignalKind, Similar, Symptom,
 };
@@ -48,7 +48,8 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
     match &symptom.kind {
         SignalKind::Error(Some(_)) => {
             // An error first seen while somebody's release is watched belongs to that watch.
-            let watch = known.iter().find(|(_, k)| k.watching_release);
+            let of = |watched| symptom.revision.as_ref().is_none_or(|by| by == watched);
+            let watch = known.iter().find(|(_, k)| k.watches.as_ref().is_some_and(of));
             if let Some((id, _)) = watch
                 && !seen_before(engine, &service, print).await?
             {
@@ -105,8 +106,10 @@ fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Receipt {
 }
 
 async fn seen_before(engine: &Engine, service: &ServiceName, print: &Fingerprint) -> Result<bool> {
-    let filter = Filter::new().of_service(service.clone()).with_fingerprint(print.clone()).limit(1);
-    Ok(!engine.journal.list(&filter).await?.is_empty())
+    let filter = Filter::new().of_service(service.clone()).with_fingerprint(print.clone());
+    let past = engine.journal.list(&filter.limit(SIMILAR)).await?;
+    // What was folded away was a part of something else.
+    Ok(past.iter().any(|summary| summary.phase != Phase::Folded))
 }
 
 async fn open(
@@ -127,6 +130,11 @@ async fn open(
         && last.updated_at > within
     {
         return Ok(Receipt::Noted("a person left this error not long ago"));
+    }
+    if let Some(revision) = symptom.revision.as_ref().filter(|_| kind == IncidentKind::Crash)
+        && watches::is_gone(engine, &service, revision)
+    {
+        return Ok(Receipt::Noted("this error is of a release that runs no more"));
     }
     // One at a time, so that one of them is the one that makes a storm.
     let mut storms = engine.storms.lock().await;
@@ -250,10 +258,23 @@ async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {
     opened.releases.insert(0, release.clone());
     opened.baseline = Some(baseline);
     let opened = Record::Opened(Box::new(opened));
-    let new = NewIncident { id, service, fingerprint, kind, at: now, opened, reopen: None };
+    let first = Incident::begin(&Entry { seq: 1, at: now, record: opened.clone() })?;
+    let new = NewIncident {
+        id: id.clone(),
+        service: service.clone(),
+        fingerprint,
+        kind,
+        at: now,
+        opened,
+        reopen: None,
+    };
     let receipt = commit(engine, new).await?;
     // Only now: a release that could not be committed is told again, and must not be known by then.
     engine.remember_release(&release);
+    if matches!(&receipt, Receipt::Opened(_)) {
+        engine.expect(&first);
+        watches::gather(engine, &service, &id, &release.revision);
+    }
     Ok(receipt)
 }
 

@@ -135,8 +135,7 @@ impl Driver {
         let errors = case.symptoms.iter().filter(|s| matches!(s.kind, SignalKind::Error(_)));
         let joined: BTreeSet<_> = errors.map(|s| &s.fingerprint).collect();
         for print in joined.into_iter().filter(|p| **p != case.fingerprint) {
-            let first = sightings.first(&case.service, print);
-            if first.is_some_and(|at| at >= watch.live_at) {
+            if sightings.is_new_with(&case.service, print, watch.live_at, &watch.revision) {
                 evidence.new_errors += count(print);
             }
         }

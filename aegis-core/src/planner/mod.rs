@@ -22,6 +22,7 @@ mod sightings;
 mod sources;
 mod steps;
 mod storm;
+mod watches;
 mod writes;
 
 pub use builder::{Builder, DynPlanner, Planner, Unset};

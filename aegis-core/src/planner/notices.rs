@@ -85,7 +85,7 @@ fn notice(incident: &Incident, urgency: Urgency) -> Notice {
 fn next(incident: &Incident) -> Vec<String> {
     let Some(why) = &incident.why else { return Vec::new() };
     let mut next = match why {
-        Why::NotCode(look) => vec![look.clone()],
+        Why::NotCode(look) => vec![format!("look at {look}")],
         Why::Approval { fix, .. } => vec![format!("approve {fix}")],
         Why::WouldRevert { revert, .. } => vec![format!("approve {revert}")],
         Why::WouldHave { .. } => vec![String::from("ship it, or raise the autonomy")],

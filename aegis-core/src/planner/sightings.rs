@@ -30,6 +30,8 @@ struct Sighting {
 #[derive(Debug)]
 struct Seen {
     first: Timestamp,
+    /// Which revision it was seen of first.
+    first_of: Option<Revision>,
     recent: VecDeque<Sighting>,
 }
 
@@ -47,7 +49,11 @@ impl Sightings {
             self.forget();
         }
         let seen =
-            self.seen.entry(key).or_insert_with(|| Seen { first: at, recent: VecDeque::new() });
+            self.seen.entry(key).or_insert_with(|| Seen {
+                first: at,
+                first_of: revision.cloned(),
+                recent: VecDeque::new(),
+            });
         if seen.recent.len() == EACH {
             seen.recent.pop_front();
         }
@@ -76,8 +82,9 @@ impl Sightings {
     ) -> u64 {
         let seen = self.seen.get(&(service.clone(), fingerprint.clone()));
         let hits = seen.into_iter().flat_map(|s| &s.recent).filter(|s| {
-            let ours = s.revision.as_ref().is_none_or(|by| by == revision);
-            since < s.at && from <= s.told && s.told < to && ours
+            // A process makes errors before anybody reports it running.
+            let ours = s.revision.as_ref().map_or(since < s.at, |by| by == revision);
+            from <= s.told && s.told < to && ours
         });
         hits.count() as u64
     }
@@ -117,13 +124,16 @@ impl Sightings {
         seen.recent.back().map(|s| s.told)
     }
 
-    /// When it was first seen, as far as remembered.
-    pub(super) fn first(
+    /// Whether it was first seen since a release went live, or of its revision.
+    pub(super) fn is_new_with(
         &self,
         service: &ServiceName,
         fingerprint: &Fingerprint,
-    ) -> Option<Timestamp> {
-        self.seen.get(&(service.clone(), fingerprint.clone())).map(|s| s.first)
+        live_at: Timestamp,
+        revision: &Revision,
+    ) -> bool {
+        let seen = self.seen.get(&(service.clone(), fingerprint.clone()));
+        seen.is_some_and(|s| s.first >= live_at || s.first_of.as_ref() == Some(revision))
     }
 }
 
@@ -141,8 +151,11 @@ mod tests {
             sightings.note(&service, &print(i), at, at, None);
         }
         assert!(sightings.seen.len() <= FINGERPRINTS);
-        assert!(sightings.first(&service, &print(24_999)).is_some());
-        assert!(sightings.first(&service, &print(0)).is_none());
+        let known = |i| {
+            let (epoch, any) = (Timestamp::from_ms(0), Revision::new("any"));
+            sightings.is_new_with(&service, &print(i), epoch, &any)
+        };
+        assert!(known(24_999) && !known(0));
     }
 
     #[test]
@@ -178,9 +191,13 @@ mod tests {
         let (service, print) = (ServiceName::new("shop"), Fingerprint::new("f"));
         let (new, at) = (Revision::new("new"), Timestamp::from_ms);
         sightings.note(&service, &print, at(14), at(21), Some(&new));
-        sightings.note(&service, &print, at(4), at(22), Some(&new));
-        let count = |from, to| sightings.count(&service, &print, at(10), (at(from), at(to)), &new);
-        assert_eq!(count(10, 20), 0);
-        assert_eq!(count(20, 30), 1, "what happened before the release does not count");
+        sightings.note(&service, &print, at(4), at(22), None);
+        let count = |of: &Sightings, from, to| {
+            of.count(&service, &print, at(10), (at(from), at(to)), &new)
+        };
+        assert_eq!(count(&sightings, 10, 20), 0);
+        assert_eq!(count(&sightings, 20, 30), 1, "what happened before the release does not count");
+        sightings.note(&service, &print, at(9), at(23), Some(&new));
+        assert_eq!(count(&sightings, 20, 30), 2, "but for what its own process says, early as it is");
     }
 }

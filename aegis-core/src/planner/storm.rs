@@ -236,6 +236,7 @@ impl Driver {
         if !incident.may_be_folded() {
             return Ok(());
         }
+        self.hand_over(incident, &into);
         self.commit(incident, vec![Record::Folded { into }]).await
     }
 }

@@ -19,13 +19,15 @@ use crate::terminal::Tone;
 /// Plays every scenario that was asked for and is not done yet.
 pub(super) async fn all(play: &mut Play<'_>) -> Result<(), Failure> {
     let scenarios = play.options.scenarios();
-    let done = play.run.done;
-    for (number, scenario) in scenarios.iter().enumerate().skip(done) {
+    for (number, scenario) in scenarios.iter().enumerate() {
+        if play.run.done.iter().any(|done| done == scenario.name()) {
+            continue;
+        }
         let (of, title) = (scenarios.len(), scenario.title());
         play.terminal.line(Tone::Title, format!("{} of {of}: {title}", number + 1));
         one(play, *scenario).await.map_err(|e| format!("{}: {e}", scenario.name()))?;
         play.visitors(&[]);
-        play.run.done = number + 1;
+        play.run.done.push(scenario.name().to_owned());
         play.run.write(&play.scene.state)?;
         play.pass(play.pace.between).await?;
     }

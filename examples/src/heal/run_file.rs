@@ -25,9 +25,9 @@ pub(super) struct RunFile {
     pub(super) repository: Option<PathBuf>,
     /// Whether the run came to its end.
     pub(super) finished: bool,
-    /// How many scenarios are done.
+    /// The scenarios that are done.
     #[serde(default)]
-    pub(super) done: usize,
+    pub(super) done: Vec<String>,
     /// Which incidents belong to which row, in the order of time.
     #[serde(default)]
     pub(super) marks: Vec<Mark>,
@@ -39,8 +39,8 @@ pub(super) struct RunFile {
 impl RunFile {
     /// A run that begins.
     pub(super) fn new(port: u16, base: String, repository: Option<PathBuf>) -> Self {
-        let (marks, released) = (Vec::new(), Vec::new());
-        Self { port, base, repository, finished: false, done: 0, marks, released }
+        let (done, marks, released) = (Vec::new(), Vec::new(), Vec::new());
+        Self { port, base, repository, finished: false, done, marks, released }
     }
 
     /// Marks that incidents belong to `row` from `now` on; since when they do, where it was marked.

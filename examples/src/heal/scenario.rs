@@ -27,10 +27,10 @@ pub enum Scenario {
     Propose,
     /// A spent budget.
     Budget,
-    /// Five hundred different errors at once, and a fix that waits for their end.
-    Storm,
     /// Ten thousand traces of one error.
     StormOfOne,
+    /// Five hundred different errors at once, and a fix that waits for their end.
+    Storm,
     /// A person's release that raises `None` on a hot path.
     RaisesNone,
     /// A person's release that takes twice as long.
@@ -61,8 +61,8 @@ impl Scenario {
         Self::Approve,
         Self::Propose,
         Self::Budget,
-        Self::Storm,
         Self::StormOfOne,
+        Self::Storm,
         Self::RaisesNone,
         Self::LatencyTwice,
         Self::LatencyThird,

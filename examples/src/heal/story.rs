@@ -10,7 +10,6 @@ use aegis_core::policy::Autonomy;
 use aegis_core::{EffectKind, Revision};
 use aegis_local::local::Local;
 use aegis_local::verify::BaseSuite;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 

@@ -51,7 +51,8 @@ pub(super) async fn one(play: &mut Play<'_>) -> Result<(), Failure> {
 
 /// Runs the nightly job, whose standard error is one of the shop's logs.
 async fn nightly(play: &mut Play<'_>, traces: u32, kinds: u32) -> Result<(), Failure> {
-    play.say(format!("the nightly job logs {traces} errors, {kinds} of them different"));
+    let kind = if kinds == 1 { "of one kind" } else { "all different" };
+    play.say(format!("the nightly job logs {traces} errors, {kind}"));
     let log = play.scene.nightly_log();
     let errors = OpenOptions::new().create(true).append(true).open(&log)?;
     let job = tokio::process::Command::new(play.scene.python())
