@@ -32,7 +32,7 @@ The shop:
   --scenarios LIST  which scenarios are played, by name  [all; with less than auto: crash-bugs]
   --bugs LIST       zero,none,key or a part of it: which crash bugs visitors meet  [all three]
   --real-time       the times that production gets by default: a sample every 30 s, a release
-                    watched for 5 minutes; takes more than an hour
+                    watched for 5 minutes; takes about an hour and a half
 
 A service of yours, in a Git repository with its release branch checked out:
   --repo DIR        its repository; fixes are committed to branches there and merged

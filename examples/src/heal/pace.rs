@@ -28,9 +28,9 @@ impl Pace {
         Self {
             settings: Settings::default(),
             planner: PlannerConfig::new(),
-            calm: Duration::from_secs(240),
-            between: Duration::from_secs(60),
-            shown: Duration::from_secs(60),
+            calm: Duration::from_secs(150),
+            between: Duration::from_secs(20),
+            shown: Duration::from_secs(20),
             limit: Duration::from_secs(2_400),
         }
     }
