@@ -14,7 +14,8 @@ use crate::bed::{Bed, TRACE};
 
 fn release(bed: &Bed, revision: &str, previous: Option<&str>) -> Event {
     let now = Clock::now(&bed.clock);
-    let release = Release::new("shop".into(), Revision::new(revision), now, Author::Person("Kim".into()));
+    let release =
+        Release::new("shop".into(), Revision::new(revision), now, Author::Person("Kim".into()));
     Event::Released(release.with_previous(previous.map(Revision::new)))
 }
 

@@ -2,11 +2,11 @@
 
 mod history;
 
+use aegis_core::Result;
 use aegis_core::machine::{Entry, Incident, Phase, Record};
 use aegis_core::model::TestCounts;
 use aegis_core::port::{Filter, Journal};
 use aegis_core::stage::Rollout;
-use aegis_core::Result;
 use serde::Serialize;
 
 /// The report of a run; unknown is null.

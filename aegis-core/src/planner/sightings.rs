@@ -48,12 +48,11 @@ impl Sightings {
         if !self.seen.contains_key(&key) && self.seen.len() >= FINGERPRINTS {
             self.forget();
         }
-        let seen =
-            self.seen.entry(key).or_insert_with(|| Seen {
-                first: at,
-                first_of: revision.cloned(),
-                recent: VecDeque::new(),
-            });
+        let seen = self.seen.entry(key).or_insert_with(|| Seen {
+            first: at,
+            first_of: revision.cloned(),
+            recent: VecDeque::new(),
+        });
         if seen.recent.len() == EACH {
             seen.recent.pop_front();
         }
@@ -192,12 +191,15 @@ mod tests {
         let (new, at) = (Revision::new("new"), Timestamp::from_ms);
         sightings.note(&service, &print, at(14), at(21), Some(&new));
         sightings.note(&service, &print, at(4), at(22), None);
-        let count = |of: &Sightings, from, to| {
-            of.count(&service, &print, at(10), (at(from), at(to)), &new)
-        };
+        let count =
+            |of: &Sightings, from, to| of.count(&service, &print, at(10), (at(from), at(to)), &new);
         assert_eq!(count(&sightings, 10, 20), 0);
         assert_eq!(count(&sightings, 20, 30), 1, "what happened before the release does not count");
         sightings.note(&service, &print, at(9), at(23), Some(&new));
-        assert_eq!(count(&sightings, 20, 30), 2, "but for what its own process says, early as it is");
+        assert_eq!(
+            count(&sightings, 20, 30),
+            2,
+            "but for what its own process says, early as it is"
+        );
     }
 }

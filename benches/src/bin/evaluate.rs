@@ -24,6 +24,9 @@ Usage: cargo run -p aegis-benches --bin evaluate -- DIR
 DIR holds *.jsonl files of windows, a line a case; the shape is in the source of this program.
 ";
 
+/// A metric with its looks before and after the release.
+type Series = (Metric, Vec<Option<f64>>, Vec<Option<f64>>);
+
 /// What one class of windows came to.
 #[derive(Debug, Default)]
 struct Tally {
@@ -84,7 +87,7 @@ fn evaluate(folder: &Path) -> Result<String, Box<dyn Error>> {
 
 /// The first verdict that decides, and after which share of the window; the last one otherwise.
 fn judged(case: &Value, config: &JudgeConfig) -> (Verdict, f64) {
-    let series: Vec<(Metric, Vec<Option<f64>>, Vec<Option<f64>>)> = case["metrics"]
+    let series: Vec<Series> = case["metrics"]
         .as_object()
         .into_iter()
         .flatten()

@@ -15,8 +15,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::pace::Pace;
 use super::forgetful::Forgetful;
+use super::pace::Pace;
 use super::{Failure, Options, RunFile, Scene, notes, story};
 use crate::staging::script::{self, Bug};
 use crate::terminal::{Terminal, Tone};
@@ -157,7 +157,9 @@ impl<'a> Play<'a> {
 
     /// The incident since the mark whose release is held by policy.
     pub(super) async fn until_held(&mut self) -> Result<Incident, Failure> {
-        let held = |i: &Incident| i.held.is_some() && matches!(i.phase, Phase::Submitting | Phase::Merging);
+        let held = |i: &Incident| {
+            i.held.is_some() && matches!(i.phase, Phase::Submitting | Phase::Merging)
+        };
         let what = "no release was held";
         let all = self.until(what, |all| all.iter().any(held)).await?;
         let found = all.into_iter().find(held).ok_or(what)?;

@@ -4,9 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use git2::build::{CheckoutBuilder, TreeUpdateBuilder};
-use git2::{
-    BranchType, Commit, Diff, FileMode, Oid, Repository, Signature, StatusOptions, Tree,
-};
+use git2::{BranchType, Commit, Diff, FileMode, Oid, Repository, Signature, StatusOptions, Tree};
 
 use super::StagingError;
 use super::mail::Mail;

@@ -53,7 +53,10 @@ pub(super) async fn budget(play: &mut Play<'_>) -> Result<(), Failure> {
     let usual = super::policy(play.options);
     let mut spent = usual.budget;
     spent.merges_per_day = merged_today(play).await?;
-    play.say(format!("the owner allows {} merges a day, as many as there were", spent.merges_per_day));
+    play.say(format!(
+        "the owner allows {} merges a day, as many as there were",
+        spent.merges_per_day
+    ));
     play.plan(usual.clone().with_budget(spent)).await?;
     play.visitors(&[Bug::Loyalty]);
     shown(play).await?;
