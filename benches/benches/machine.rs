@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aegis_core::detect::{DetectConfig, Detector};
 use aegis_core::judge::Statistical;
-use aegis_core::machine::{Entry, Incident, Phase, Record};
+use aegis_core::machine::{Entry, Incident, Phase, Record, Settings};
 use aegis_core::model::{
     Baseline, Case, Diagnosis, Event, Evidence, Exercise, Fix, Metric, MetricEvidence, Point,
     Signal, Summary,
@@ -66,14 +66,17 @@ async fn heals() -> Result<Vec<Entry>> {
     budget.submits_per_day = u64::MAX;
     budget.merges_per_incident = u64::MAX;
     budget.merges_per_day = u64::MAX;
-    let handle = Planner::builder(PolicyConfig::new(Autonomy::Auto).with_budget(budget))
+    let mut policy = PolicyConfig::new(Autonomy::Auto).with_budget(budget);
+    policy.futile_fixes = u64::MAX;
+    let settings = Settings::default().with_damping(Duration::ZERO, Duration::ZERO);
+    let handle = Planner::builder(policy)
         .metrics(Shop::new(world.clone()))
         .diagnoser(KnowsTheLine(world.clone()))
         .fixes(Inventive::default())
         .verifier(Passes(95))
         .deployer(world)
         .judge(Statistical::default())
-        .service(ServiceConfig::new("shop"))
+        .service(ServiceConfig::new("shop").with_settings(settings))
         .journal(Arc::clone(&journal) as Arc<dyn Journal>)
         .clock(Arc::new(clock.clone()))
         .build()?

@@ -50,7 +50,7 @@ impl Pace {
             settings,
             planner,
             calm: Duration::from_secs(5),
-            between: Duration::from_secs(2),
+            between: Duration::from_secs(3),
             shown: Duration::from_secs(2),
             limit: (watch * 15).max(Duration::from_secs(90)),
         }

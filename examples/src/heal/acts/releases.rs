@@ -23,5 +23,7 @@ pub(super) async fn watched(
         play.say(format!("a person releases {}", &commit[..7]));
     }
     let over = |i: &Incident| i.phase.is_terminal();
-    play.until("the release was not decided", |all| all.iter().any(over)).await.map(drop)
+    play.until("the release was not decided", |all| all.iter().any(over)).await?;
+    // Visitors see that what was slow or broken is so no more.
+    play.pass(play.pace.between).await
 }
