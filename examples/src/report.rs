@@ -17,7 +17,7 @@ pub struct Report {
 }
 
 /// One incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Row {
     /// Its id.
     pub id: String,
@@ -95,7 +95,7 @@ pub struct StageTime {
 }
 
 /// The suite on the base and on the patched tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tests {
     /// On the base.
     pub before: Option<Counts>,

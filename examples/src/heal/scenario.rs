@@ -43,8 +43,9 @@ pub enum Scenario {
     ColdCache,
 }
 
-/// One incident of a scenario: what it is called in the report, and how it should end.
-pub type Expected = (&'static str, Phase);
+/// One incident of a scenario: what it is called in the report, how it should end, and how many of its
+/// fixes should have been merged by then.
+pub type Expected = (&'static str, Phase, usize);
 
 impl Scenario {
     /// All of them, in the order in which they are played. People's releases come last: for a quarter
@@ -130,27 +131,29 @@ impl Scenario {
     pub const fn expected(self) -> &'static [Expected] {
         match self {
             Self::CrashBugs => &[
-                ("crash-bugs", Phase::Healed),
-                ("crash-bugs", Phase::Healed),
-                ("crash-bugs", Phase::Healed),
+                ("crash-bugs", Phase::Healed, 1),
+                ("crash-bugs", Phase::Healed, 1),
+                ("crash-bugs", Phase::Healed, 1),
             ],
-            Self::Trap => &[("trap", Phase::RolledBack), ("trap-again", Phase::AwaitingHuman)],
-            Self::Futile => &[("futile", Phase::RolledBack)],
-            Self::NoTemplate => &[("no-template", Phase::AwaitingHuman)],
-            Self::FullPool => &[("full-pool", Phase::AwaitingHuman)],
-            Self::Flapping => &[("flapping", Phase::AwaitingHuman)],
-            Self::Freeze => &[("freeze", Phase::Healed)],
-            Self::KillSwitch => &[("kill-switch", Phase::Healed)],
-            Self::Approve => &[("approve", Phase::Healed)],
-            Self::Propose => &[("propose", Phase::Healed)],
-            Self::Budget => &[("budget", Phase::Healed)],
-            Self::Storm => &[("bug-in-storm", Phase::Healed), ("storm", Phase::SelfResolved)],
-            Self::StormOfOne => &[("storm-one-error", Phase::AwaitingHuman)],
-            Self::RaisesNone => &[("release-raises-none", Phase::RolledBack)],
-            Self::LatencyTwice => &[("release-latency-x2", Phase::RolledBack)],
-            Self::LatencyThird => &[("release-latency-x1.3", Phase::RolledBack)],
-            Self::SlowRamp => &[("release-slow-ramp", Phase::RolledBack)],
-            Self::ColdCache => &[("release-cold-cache", Phase::Kept)],
+            Self::Trap => {
+                &[("trap", Phase::RolledBack, 1), ("trap-again", Phase::AwaitingHuman, 0)]
+            }
+            Self::Futile => &[("futile", Phase::RolledBack, 1)],
+            Self::NoTemplate => &[("no-template", Phase::AwaitingHuman, 0)],
+            Self::FullPool => &[("full-pool", Phase::AwaitingHuman, 0)],
+            Self::Flapping => &[("flapping", Phase::AwaitingHuman, 2)],
+            Self::Freeze => &[("freeze", Phase::Healed, 1)],
+            Self::KillSwitch => &[("kill-switch", Phase::Healed, 1)],
+            Self::Approve => &[("approve", Phase::Healed, 1)],
+            Self::Propose => &[("propose", Phase::Healed, 1)],
+            Self::Budget => &[("budget", Phase::Healed, 1)],
+            Self::Storm => &[("bug-in-storm", Phase::Healed, 1), ("storm", Phase::SelfResolved, 0)],
+            Self::StormOfOne => &[("storm-one-error", Phase::AwaitingHuman, 0)],
+            Self::RaisesNone => &[("release-raises-none", Phase::RolledBack, 0)],
+            Self::LatencyTwice => &[("release-latency-x2", Phase::RolledBack, 0)],
+            Self::LatencyThird => &[("release-latency-x1.3", Phase::RolledBack, 0)],
+            Self::SlowRamp => &[("release-slow-ramp", Phase::RolledBack, 0)],
+            Self::ColdCache => &[("release-cold-cache", Phase::Kept, 0)],
         }
     }
 }

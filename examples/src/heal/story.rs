@@ -275,21 +275,55 @@ pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
         let taken_back = |row: &Row| row.outcome == "RolledBack" && row.merge_commit.is_some();
         return report.incidents.iter().all(|row| row.beside.closed && !taken_back(row));
     }
-    let mut expected: Vec<(&str, &str)> = match options.autonomy {
+    let mut expected: Vec<(&str, &str, usize)> = match options.autonomy {
         Autonomy::Auto => {
             let scenarios = options.scenarios().into_iter();
             let rows = scenarios.flat_map(|s| match s {
                 Scenario::CrashBugs => s.expected()[..options.bugs.len()].iter(),
                 _ => s.expected().iter(),
             });
-            rows.map(|(row, phase)| (*row, phase.name())).collect()
+            rows.map(|(row, phase, merges)| (*row, phase.name(), *merges)).collect()
         }
-        _ => vec![("crash-bugs", Phase::AwaitingHuman.name()); options.bugs.len()],
+        _ => vec![("crash-bugs", Phase::AwaitingHuman.name(), 0); options.bugs.len()],
     };
-    let rows = report.incidents.iter();
-    let mut found: Vec<(&str, &str)> =
-        rows.map(|row| (row.scenario.as_deref().unwrap_or_default(), &row.outcome[..])).collect();
+    let found = |row: &Row| {
+        let merged = row.submissions.iter().filter(|s| s.merge_commit.is_some()).count();
+        (row.scenario.clone().unwrap_or_default(), row.outcome.clone(), merged)
+    };
+    let mut found: Vec<(String, String, usize)> = report.incidents.iter().map(found).collect();
     expected.sort_unstable();
     found.sort_unstable();
-    expected == found
+    found.iter().map(|(row, outcome, merges)| (&row[..], &outcome[..], *merges)).eq(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Submission;
+
+    fn row(scenario: &str, outcome: &str, merges: u32) -> Row {
+        let submission = |attempt| Submission {
+            attempt,
+            branch: format!("aegis/fix-{attempt}"),
+            merge_commit: Some(String::from("c")),
+            reverted_by: None,
+        };
+        Row {
+            scenario: Some(scenario.to_owned()),
+            outcome: outcome.to_owned(),
+            submissions: (1..=merges).map(submission).collect(),
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn a_row_too_many_too_few_or_merged_too_often_is_not_as_it_should_be() {
+        let options = Options { scenarios: vec![Scenario::Trap], ..Options::default() };
+        let good = || vec![row("trap", "RolledBack", 1), row("trap-again", "AwaitingHuman", 0)];
+        let holds = |incidents| as_it_should(&Report { incidents }, &options);
+        assert!(holds(good()));
+        assert!(!holds(good()[..1].to_vec()));
+        assert!(!holds([good(), vec![row("trap", "Healed", 1)]].concat()));
+        assert!(!holds(vec![good()[0].clone(), row("trap-again", "AwaitingHuman", 1)]));
+    }
 }
