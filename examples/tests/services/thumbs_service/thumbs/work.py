@@ -28,6 +28,6 @@ def run(job: Job) -> None:
     elif kind == 1:
         RESULTS["label"] = label(job)
     elif kind == 2:
-        RESULTS["extension"] = extension(job)
+        RESULTS[f"extension of {job.path}"] = extension(job)
     else:
         RESULTS["owner"] = owner_of(job)
