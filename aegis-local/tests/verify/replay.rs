@@ -140,6 +140,7 @@ async fn an_honest_fix_is_proven_by_the_request_that_failed() {
             "size",
             "syntax",
             "new-imports",
+            "claim",
             "base-tests",
             "tests",
             "reproduction",
