@@ -29,7 +29,7 @@ mod proportion;
 mod tests;
 
 pub use config::DetectConfig;
-pub(crate) use proportion::wilson;
+pub use proportion::wilson;
 
 use crate::model::{Anomaly, Metric, Point};
 use baseline::Baseline;

@@ -5,7 +5,7 @@
 ///
 /// E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22
 /// (1927). Unlike the normal interval it stays sensible at 0 of n and for small n.
-pub(crate) fn wilson(failed: f64, total: f64, z: f64) -> (f64, f64) {
+pub fn wilson(failed: f64, total: f64, z: f64) -> (f64, f64) {
     if !(total.is_finite() && total > 0.0) {
         return (0.0, 1.0);
     }

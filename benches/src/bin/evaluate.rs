@@ -11,6 +11,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
+use aegis_core::detect::wilson;
 use aegis_core::judge::{JudgeConfig, verdict};
 use aegis_core::model::{Baseline, Evidence, Metric, MetricEvidence, Summary, Unit, Verdict};
 use aegis_core::{Revision, Timestamp};
@@ -153,7 +154,7 @@ fn table(classes: &BTreeMap<String, Tally>) -> String {
     };
     let (good, wrong) = (sum(false, |t| t.windows), sum(false, |t| t.rolled_back));
     let (bad, right) = (sum(true, |t| t.windows), sum(true, |t| t.rolled_back));
-    let (low, high) = wilson(f64::from(wrong), f64::from(good));
+    let (low, high) = wilson(f64::from(wrong), f64::from(good), 1.96);
     let share = |part: u32, of: u32| 100.0 * f64::from(part) / f64::from(of.max(1));
     text += &format!(
         "false rollbacks {wrong} of {good} ({:.1}%, {:.1}% to {:.1}%), missed {} of {bad} ({:.1}%)\n",
@@ -164,15 +165,4 @@ fn table(classes: &BTreeMap<String, Tally>) -> String {
         share(bad - right, bad)
     );
     text
-}
-
-/// Wilson's score interval at 95%.
-fn wilson(part: f64, of: f64) -> (f64, f64) {
-    if of <= 0.0 {
-        return (0.0, 1.0);
-    }
-    let (p, z2) = (part / of, 1.96_f64 * 1.96);
-    let centre = (p + z2 / (2.0 * of)) / (1.0 + z2 / of);
-    let half = 1.96 / (1.0 + z2 / of) * (p * (1.0 - p) / of + z2 / (4.0 * of * of)).sqrt();
-    ((centre - half).max(0.0), (centre + half).min(1.0))
 }
