@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::healing::program;
+use crate::service;
 
 /// The service in a repository of its own, and a run that looks after it.
 pub(crate) struct Inventory {
@@ -34,11 +33,8 @@ impl Inventory {
     pub(crate) fn new() -> Self {
         let under = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let folder = tempfile::Builder::new().prefix("theirs-").tempdir_in(under).unwrap();
-        let port =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let theirs = Self { folder, port };
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/inventory_service");
-        copy(&source, &theirs.repository());
+        let theirs = Self { folder, port: service::free_port() };
+        service::copy(&service::source("inventory"), &theirs.repository(), &["__pycache__"]);
         fs::create_dir(theirs.path("scratch")).unwrap();
         theirs.commit_all("Keep an inventory");
         theirs
@@ -58,18 +54,8 @@ impl Inventory {
 
     /// Commits the checkout; the message makes commits of two folders differ.
     pub(crate) fn commit_all(&self, message: &str) {
-        let path = self.repository();
-        let mut options = git2::RepositoryInitOptions::new();
-        let repository = git2::Repository::init_opts(path, options.initial_head("main")).unwrap();
-        let mut index = repository.index().unwrap();
-        index.add_all(["*"], git2::IndexAddOption::DEFAULT, None).unwrap();
-        index.write().unwrap();
-        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
-        let kim = git2::Signature::now("Kim", "kim@example.com").unwrap();
-        let parent = repository.head().ok().map(|head| head.peel_to_commit().unwrap());
-        let parents: Vec<_> = parent.iter().collect();
         let message = format!("{message}\n\nin {}\n", self.folder.path().display());
-        repository.commit(Some("HEAD"), &kim, &kim, &message, &tree, &parents).unwrap();
+        service::commit_all(&self.repository(), &message);
     }
 
     /// Starts it, as the example's option says.
@@ -150,14 +136,8 @@ impl Inventory {
 
     /// What is answered to a GET, where anything is.
     pub(crate) fn get(&self, path: &str) -> Option<(u16, Value)> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let status = answer.split(' ').nth(1)?.parse().ok()?;
-        let body = answer.split("\r\n\r\n").nth(1)?;
-        Some((status, serde_json::from_str(body).ok()?))
+        let (status, body) = service::get(self.port, path)?;
+        Some((status, serde_json::from_str(&body).ok()?))
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -233,21 +213,6 @@ fn files(folder: &Path, into: &mut BTreeMap<String, String>) {
         } else if path.is_file() {
             let content = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
             into.insert(path.display().to_string(), content);
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, into) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_name() == "__pycache__" {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &into);
-        } else {
-            fs::copy(path, into).unwrap();
         }
     }
 }

@@ -10,6 +10,7 @@ mod inventory;
 mod mending;
 mod readme;
 mod releases;
+mod service;
 mod shop_bugs;
 mod shop_process;
 mod small;

@@ -1,8 +1,6 @@
 //! Services that nothing here was written for: other servers, other logs, other habits. Each has bugs
 //! that its own source says the meaning of, and errors that are a person's.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::healing::program;
+use crate::service;
 
 /// How long one whole heal may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -45,12 +44,8 @@ impl Stage {
     fn new(service: Service) -> Self {
         let under = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let folder = tempfile::Builder::new().prefix("unseen-").tempdir_in(under).unwrap();
-        let port =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let stage = Self { folder, service, port };
-        let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services");
-        let source = services.join(format!("{}_service", stage.service.name));
-        commit(&source, &stage.repository());
+        let stage = Self { folder, service, port: service::free_port() };
+        commit(&service::source(stage.service.name), &stage.repository());
         stage
     }
 
@@ -83,14 +78,8 @@ impl Stage {
     }
 
     fn get(&self, path: &str) -> Option<(u16, Value)> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let status = answer.split(' ').nth(1)?.parse().ok()?;
-        let body = answer.split("\r\n\r\n").nth(1)?;
-        Some((status, serde_json::from_str(body).unwrap_or_default()))
+        let (status, body) = service::get(self.port, path)?;
+        Some((status, serde_json::from_str(&body).unwrap_or_default()))
     }
 
     /// Waits until `done`, or fails with what was on the screen.
@@ -153,34 +142,10 @@ impl Ended {
 
 /// Copies the service into a repository with a history: its tests came last.
 fn commit(from: &Path, to: &Path) {
-    let mut options = git2::RepositoryInitOptions::new();
-    let repository = git2::Repository::init_opts(to, options.initial_head("main")).unwrap();
-    let kim = git2::Signature::now("Kim", "kim@example.com").unwrap();
-    for (tests, message) in [(false, "Serve"), (true, "Test what is served")] {
-        copy(from, to, tests);
-        let mut index = repository.index().unwrap();
-        index.add_all(["*"], git2::IndexAddOption::DEFAULT, None).unwrap();
-        index.write().unwrap();
-        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
-        let parent = repository.head().ok().map(|head| head.peel_to_commit().unwrap());
-        let parents: Vec<_> = parent.iter().collect();
-        repository.commit(Some("HEAD"), &kim, &kim, message, &tree, &parents).unwrap();
-    }
-}
-
-fn copy(from: &Path, to: &Path, tests: bool) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, into) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_name() == "__pycache__" || (entry.file_name() == "tests" && !tests) {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &into, tests);
-        } else {
-            std::fs::copy(path, into).unwrap();
-        }
-    }
+    service::copy(from, to, &["__pycache__", "tests"]);
+    service::commit_all(to, "Serve");
+    service::copy(from, to, &["__pycache__"]);
+    service::commit_all(to, "Test what is served");
 }
 
 #[test]
