@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::engine::Engine;
-use super::notices;
+use super::engine::{AtWork, Engine};
+use super::{notices, watches};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IncidentId, Timestamp};
 use crate::machine::{Entry, Incident, Phase, Record, Said, Step};
@@ -40,6 +40,8 @@ pub(super) struct Driver {
     pub(super) slots: watch::Receiver<u64>,
     /// When to look again at something that has not changed and is not journaled again.
     pub(super) quiet_until: Option<Timestamp>,
+    /// Held but for the time that it waits.
+    at_work: Option<AtWork>,
 }
 
 impl Driver {
@@ -49,7 +51,8 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let slots = engine.slots.subscribe();
-        Self { engine, lease, commands, slots, quiet_until: None }
+        let at_work = Some(engine.at_work());
+        Self { engine, lease, commands, slots, quiet_until: None, at_work }
     }
 
     pub(super) async fn run(mut self) {
@@ -75,6 +78,7 @@ impl Driver {
     async fn drive(&mut self, stopping: &mut watch::Receiver<bool>) {
         let Some(mut incident) = self.load().await else {
             // Given back at once it would be claimed at once, for as long as it can't be loaded.
+            self.at_work = None;
             let later = self.engine.now().plus(self.engine.config.lease);
             tokio::select! {
                 () = self.engine.clock.sleep_until(later) => {}
@@ -84,6 +88,7 @@ impl Driver {
         };
         self.engine.changed(&incident, None);
         notices::on_entering(&self.engine, &incident);
+        watches::gather(&self.engine, &incident);
         let folded = match self.fold_into_watch(&mut incident).await {
             Ok(()) => self.fold_into_storm(&mut incident).await,
             failed => failed,
@@ -98,8 +103,6 @@ impl Driver {
             let outcome = match step {
                 Step::Done => break,
                 Step::Run { effect, key } if quiet.is_none() => {
-                    let engine = Arc::clone(&self.engine);
-                    let _busy = engine.busy();
                     self.quiet_until = None;
                     self.perform(&mut incident, effect, &key).await
                 }
@@ -114,7 +117,9 @@ impl Driver {
                     let id = &incident.case.incident;
                     tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not journaled");
                     let again = self.engine.now().plus(self.engine.config.lease / 10);
+                    self.at_work = None;
                     self.engine.clock.sleep_until(again).await;
+                    self.at_work = Some(self.engine.at_work());
                     match self.load().await {
                         Some(loaded) => incident = loaded,
                         None => break,
@@ -172,18 +177,20 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            () = moment => Ok(()),
-            Some(command) = self.commands.recv() => {
-                let _busy = engine.busy();
-                self.quiet_until = None;
-                self.obey(incident, command).await
-            }
-            Ok(()) = self.slots.changed(), if incident.phase == Phase::Queued => {
-                self.quiet_until = None;
-                Ok(())
-            }
-            _ = stopping.changed() => Ok(()),
+        self.at_work = None;
+        let (told, command) = tokio::select! {
+            () = moment => (false, None),
+            Some(command) = self.commands.recv() => (true, Some(command)),
+            Ok(()) = self.slots.changed(), if incident.phase == Phase::Queued => (true, None),
+            _ = stopping.changed() => (false, None),
+        };
+        self.at_work = Some(engine.at_work());
+        if told {
+            self.quiet_until = None;
+        }
+        match command {
+            Some(command) => self.obey(incident, command).await,
+            None => Ok(()),
         }
     }
 

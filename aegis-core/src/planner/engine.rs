@@ -1,7 +1,7 @@
 //! What all parts of a running planner share.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -105,6 +105,8 @@ pub(super) struct Engine {
     memory: Mutex<HashMap<ServiceName, Memory>>,
     /// Wakes the dispatcher: an incident is to be driven.
     pub(super) work: Notify,
+    /// Whether the dispatcher was woken and has not looked yet.
+    pub(super) unclaimed: AtomicBool,
     /// Wakes those that wait for a service's turn to release.
     pub(super) slots: watch::Sender<u64>,
     pub(super) changes: broadcast::Sender<Change>,
@@ -121,6 +123,15 @@ pub(super) struct Busy<'a>(&'a AtomicUsize);
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A driver that is at work, while it lives.
+pub(super) struct AtWork(Arc<Engine>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -160,6 +171,7 @@ impl Engine {
             known: Mutex::default(),
             memory: Mutex::default(),
             work: Notify::new(),
+            unclaimed: AtomicBool::new(false),
             slots: watch::Sender::new(0),
             changes: broadcast::channel(1_024).0,
             stopping: watch::Sender::new(false),
@@ -176,6 +188,18 @@ impl Engine {
     pub(super) fn busy(&self) -> Busy<'_> {
         self.busy.fetch_add(1, Ordering::SeqCst);
         Busy(&self.busy)
+    }
+
+    /// Counts a driver from the moment its incident is claimed, but for the time that it waits.
+    pub(super) fn at_work(self: &Arc<Self>) -> AtWork {
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        AtWork(Arc::clone(self))
+    }
+
+    /// Has the dispatcher look for what is to be driven.
+    pub(super) fn wake_dispatcher(&self) {
+        self.unclaimed.store(true, Ordering::SeqCst);
+        self.work.notify_one();
     }
 
     /// Returns once the planner stops.
@@ -218,7 +242,12 @@ impl Engine {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.busy.load(Ordering::SeqCst)
+        let queued = |(_, commands): &(Fence, mpsc::Sender<Command>)| {
+            commands.max_capacity() - commands.capacity()
+        };
+        let queued: usize = self.lock(&self.drivers).values().map(queued).sum();
+        let unclaimed = usize::from(self.unclaimed.load(Ordering::SeqCst));
+        self.busy.load(Ordering::SeqCst) + unclaimed + queued
     }
 
     pub(super) fn service(&self, name: &ServiceName) -> Result<&ServiceConfig> {

@@ -1,6 +1,7 @@
 //! How a host talks to a running planner.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use tokio::runtime::Runtime;
@@ -268,6 +269,7 @@ fn report(ended: &std::result::Result<(), tokio::task::JoinError>) {
 
 async fn claim(engine: &Arc<Engine>, tasks: &mut tokio::task::JoinSet<()>) {
     let _busy = engine.busy();
+    engine.unclaimed.store(false, Ordering::SeqCst);
     // Those that only wait for a person or for their turn keep nobody else from being driven.
     let working = tasks.len().saturating_sub(engine.idling());
     let free = engine.config.drivers.saturating_sub(working);

@@ -210,7 +210,7 @@ pub(super) async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt>
         Opened::Existing(id) => Receipt::Joined(id),
         Opened::Reopened(id) => Receipt::Reopened(id),
     };
-    engine.work.notify_one();
+    engine.wake_dispatcher();
     Ok(receipt)
 }
 
@@ -273,7 +273,6 @@ async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {
     engine.remember_release(&release);
     if matches!(&receipt, Receipt::Opened(_)) {
         engine.expect(&first);
-        watches::gather(engine, &service, &id, &release.revision);
     }
     Ok(receipt)
 }

@@ -39,29 +39,30 @@ pub(super) fn brought_by(incident: &Incident) -> Option<Revision> {
     incident.case.deployed.clone().filter(|_| first && incident.case.similar.is_empty())
 }
 
-/// Folds the incidents that the release under `watch` brought before it was told of.
-pub(super) fn gather(
-    engine: &Engine,
-    service: &ServiceName,
-    watch: &IncidentId,
-    revision: &Revision,
-) {
-    for (id, known) in engine.known_of(service) {
-        if known.may_be_folded && known.brought_by.as_ref() == Some(revision) {
+/// Folds into `watch`, which is driven from here on, the incidents that its release brought before.
+///
+/// Those that are driven later fold themselves: whichever of the two comes second sees the other.
+pub(super) fn gather(engine: &Engine, watch: &Incident) {
+    let Some(revision) = watched(watch) else { return };
+    for (id, known) in engine.known_of(&watch.case.service) {
+        if known.may_be_folded && known.brought_by.as_ref() == Some(&revision) {
             // A driver that is busy goes on by itself; what it ships waits for its turn.
-            let _ = engine.try_send(&id, Command::Fold(watch.clone()));
+            let _ = engine.try_send(&id, Command::Fold(watch.case.incident.clone()));
         }
     }
 }
 
 impl Driver {
-    /// Folds the incident where its error came with a release that is under watch.
+    /// Folds the incident where its error came with a release that is under watch, and driven: what
+    /// is folded is handed over.
     pub(super) async fn fold_into_watch(&self, incident: &mut Incident) -> Result<()> {
         let Some(revision) = brought_by(incident).filter(|_| incident.may_be_folded()) else {
             return Ok(());
         };
-        let known = self.engine.known_of(&incident.case.service);
-        let watch = known.into_iter().find(|(_, known)| known.is_watch_of(&revision));
+        let engine = &self.engine;
+        let mut known = engine.known_of(&incident.case.service).into_iter();
+        let watch =
+            known.find(|(id, k)| k.is_watch_of(&revision) && engine.driver_of(id).is_some());
         match watch {
             Some((id, _)) => self.fold(incident, id).await,
             None => Ok(()),
