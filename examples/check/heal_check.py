@@ -115,6 +115,7 @@ def check_scenarios(
         looked.append(f"{row}: {row.outcome}; {'; '.join(seen) or 'nothing looked at'}")
         findings += [f"{row}: {why}" for why in found]
     findings += ledger.check_git(run)
+    findings += ledger.check_turns(run)
     findings += ledger.check_tests(run, options.tests)
     findings += check_errors(run)
     findings += check_logs(run)

@@ -1,7 +1,10 @@
 """Each row and Git tell the same, and Git holds nothing that no row tells."""
 
+from itertools import pairwise
+
 from report import Row, Submission
 from repository import FIX_BRANCHES, Commit
+from routes import SECOND
 from run import Run
 
 REVERT_BRANCHES = "aegis/revert-"
@@ -100,6 +103,20 @@ def check_git(run: Run) -> list[str]:
             findings.append(f"{name}: a branch of no row's submissions")
         if name.startswith(REVERT_BRANCHES) and not _of_any(name, reverting):
             findings.append(f"{name}: a branch of no row's reverts")
+    return findings
+
+
+def check_turns(run: Run) -> list[str]:
+    """One release of Aegis' at a time: a merge runs alone for a whole watch, or until its revert."""
+    undone = {bad: run.on_branch(revert) for row in run.rows for bad, revert in row.reverts}
+    ours = [one for one in run.released if one.merges and of_aegis(run, one)]
+    findings = []
+    for one, other in pairwise(ours):
+        revert = undone.get(one.id)
+        end = revert.at if revert else one.at + run.limits.window - 2 * SECOND
+        if other.at < end:
+            took = other.at - one.at
+            findings.append(f"{other.short} was merged {took:.0f} s after {one.short}, in its watch")
     return findings
 
 

@@ -237,3 +237,17 @@ def test_an_access_log_without_the_errors(world, finds):
     scripts.handed_over(world)
     world.log = []
     finds(world.check("no-template"), "the access log has 0 of the 90 errors")
+
+
+def test_a_merge_within_the_watch_of_another(world, finds):
+    for _ in range(3):
+        scripts.healed(world, "crash-bugs")
+        world.now -= SLOT - 20
+    finds(world.check("crash-bugs"), "was merged 20 s after")
+
+
+def test_a_merge_right_after_a_revert(world):
+    scripts.trap(world)
+    world.now -= SLOT - 20
+    scripts.healed(world, "freeze", held=[{"why": "freeze", "from": 38, "to": 59}])
+    assert world.check("trap", "freeze") == 0

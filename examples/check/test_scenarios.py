@@ -130,7 +130,7 @@ def test_the_same_diff_twice_for_one_incident(world, finds):
     row["submissions"].pop()
     row["submissions"][1]["merge_commit"] = None
     world.git.delete("aegis/fix-flap-3")
-    world.merge(row, {"shop/customs.py": "mended once\n"}, 75)
+    world.merge(row, {"shop/customs.py": "mended once\n"}, 92)
     finds(
         world.check("flapping"),
         "the same diff was merged twice for one incident",

@@ -56,6 +56,8 @@ pub struct Row {
     pub submissions: Vec<Submission>,
     /// When a release was held, and why.
     pub held: Vec<Held>,
+    /// When it had its service's turn to release, which nobody else may have meanwhile.
+    pub turns: Vec<Turn>,
     /// What a table says beside it; not part of the file.
     #[serde(skip)]
     pub beside: Beside,
@@ -79,6 +81,15 @@ pub struct Submission {
 pub struct Held {
     /// Why.
     pub why: String,
+    /// Since when, in milliseconds since the epoch.
+    pub from: i64,
+    /// Until when; unknown while it lasts.
+    pub to: Option<i64>,
+}
+
+/// A time in which it had its service's turn to release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Turn {
     /// Since when, in milliseconds since the epoch.
     pub from: i64,
     /// Until when; unknown while it lasts.
@@ -180,6 +191,7 @@ pub fn row(entries: &[Entry]) -> Result<Row> {
         why: incident.why.as_ref().map(ToString::to_string),
         submissions: history.submissions,
         held: history.held,
+        turns: history.turns,
         beside: beside(&incident, entries, held_ms),
     })
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::scenario::Scenario;
 use super::{Failure, Interrupt, Options, Scene, Trouble};
-use crate::report::{Report, Row};
+use crate::report::{Report, Row, Turn};
 use crate::terminal::{Terminal, Tone, span, table};
 use crate::traffic::Totals;
 
@@ -269,8 +269,11 @@ fn cells(row: &Row) -> Vec<String> {
 
 /// The shop: exactly the incidents that its scenarios should leave, each ended as it should. A service
 /// of somebody's: every incident ended, none waits for a person, and no fix that was merged had to be
-/// taken back.
+/// taken back. Either: no two of them released at once.
 pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
+    if !one_at_a_time(report) {
+        return false;
+    }
     if options.theirs.is_some() {
         let taken_back = |row: &Row| row.outcome == "RolledBack" && row.merge_commit.is_some();
         return report.incidents.iter().all(|row| row.beside.closed && !taken_back(row));
@@ -296,6 +299,14 @@ pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
     found.iter().map(|(row, outcome, merges)| (&row[..], &outcome[..], *merges)).eq(expected)
 }
 
+/// Whether no incident began to release before the one before it was through, a second's leeway for
+/// what is written down at the same moment.
+fn one_at_a_time(report: &Report) -> bool {
+    let mut turns: Vec<Turn> = report.incidents.iter().flat_map(|row| row.turns.clone()).collect();
+    turns.sort_unstable_by_key(|turn| turn.from);
+    turns.windows(2).all(|two| two[0].to.is_some_and(|to| two[1].from + 1_000 >= to))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,6 +325,15 @@ mod tests {
             submissions: (1..=merges).map(submission).collect(),
             ..Row::default()
         }
+    }
+
+    #[test]
+    fn two_that_release_at_once_are_not_as_it_should_be() {
+        let row = |from, to| Row { turns: vec![Turn { from, to }], ..Row::default() };
+        let holds = |incidents| one_at_a_time(&Report { incidents });
+        assert!(holds(vec![row(0, Some(9_000)), row(9_000, Some(20_000)), row(20_100, None)]));
+        assert!(!holds(vec![row(9_000, Some(20_000)), row(0, Some(12_000))]));
+        assert!(!holds(vec![row(0, None), row(9_000, Some(20_000))]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use aegis_core::machine::{Entry, Incident, Phase, Why};
 use aegis_core::{EffectKind, Result};
 
-use super::{Held, Submission};
+use super::{Held, Submission, Turn};
 
 /// What the last state of an incident no longer tells.
 #[derive(Debug, Default)]
@@ -13,6 +13,7 @@ pub(super) struct History {
     pub(super) taken_back: Option<String>,
     pub(super) submissions: Vec<Submission>,
     pub(super) held: Vec<Held>,
+    pub(super) turns: Vec<Turn>,
 }
 
 /// The history that `entries` tell.
@@ -43,6 +44,7 @@ impl History {
             }
         }
         self.hold(incident, entry.at.as_ms());
+        self.turn(incident, entry.at.as_ms());
     }
 
     fn submission(&mut self, incident: &Incident) {
@@ -56,6 +58,15 @@ impl History {
                 merge_commit: merged,
                 reverted_by: None,
             }),
+        }
+    }
+
+    fn turn(&mut self, incident: &Incident, at: i64) {
+        let open = self.turns.last_mut().filter(|t| t.to.is_none());
+        match (open, incident.slot) {
+            (None, true) => self.turns.push(Turn { from: at, to: None }),
+            (Some(open), false) => open.to = Some(at),
+            _ => {}
         }
     }
 

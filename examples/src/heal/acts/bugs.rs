@@ -8,13 +8,17 @@ use super::super::play::Play;
 use crate::staging::script::Bug;
 use crate::terminal::Tone;
 
+/// How many times as many visitors meet the bugs that are left once the first fix is live.
+const MORE: usize = 4;
+
 /// Whether an incident is closed, or waits for a person.
 fn settled(incident: &Incident) -> bool {
     incident.phase.is_terminal() || incident.phase == Phase::AwaitingHuman
 }
 
-/// Several crash bugs at once. An incident that ended may be reopened by an error that was on its way,
-/// so all have to be over for a second.
+/// Several crash bugs at once; while the first fix is watched, many more visitors meet those that are
+/// left, and their errors must not be blamed on it. An incident that ended may be reopened by an error
+/// that was on its way, so all have to be over for a second.
 pub(super) async fn at_once(play: &mut Play<'_>) -> Result<(), Failure> {
     let bugs = play.options.bugs.clone();
     play.mark("crash-bugs")?;
@@ -25,6 +29,12 @@ pub(super) async fn at_once(play: &mut Play<'_>) -> Result<(), Failure> {
     play.deployer.lose_an_answer();
     play.visitors(&bugs);
     let over = |all: &[Incident]| all.len() >= bugs.len() && all.iter().all(settled);
+    let watched = |all: &[Incident]| all.iter().any(|i| i.phase == Phase::Watching) || over(all);
+    play.until("no fix went live", watched).await?;
+    if bugs.len() > 1 {
+        play.say("many more visitors meet the errors that are left");
+        play.visitors(&bugs.repeat(MORE));
+    }
     let mut since = None;
     loop {
         play.until("an incident did not end", over).await?;
