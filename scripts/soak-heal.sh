@@ -5,7 +5,12 @@ set -euo pipefail
 
 runs=${AEGIS_RUNS:-10}
 state=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$state"' EXIT
+leave() {
+  local code=$?
+  kill $(jobs -p) 2>/dev/null || true
+  if [ "$code" = 0 ]; then rm -rf "$state"; else echo "what it left is kept in $state"; fi
+}
+trap leave EXIT
 
 play() {
   rm -rf "$state/run"
@@ -19,7 +24,11 @@ play() {
   base=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["base"])' "$state/run/run.json")
   python3 examples/check/heal_check.py --repo "$state/run/shop" --access-log "$state/run/access.log" \
     --transcript "$state/run/transcript.jsonl" --base "$base" --report "$state/report.json" \
-    --window 8 --scenarios >"$state/check.txt" || { cat "$state/check.txt"; exit 1; }
+    --window 8 --scenarios >"$state/check.txt" || {
+    cat "$state/check.txt"
+    echo "$1: the checker disagrees"
+    exit 1
+  }
   echo "$1: every row as it should be, in $((SECONDS - begun)) s; $(tail -n 1 "$state/check.txt")"
 }
 

@@ -93,7 +93,8 @@ def futile(run: Run, row: Row) -> Found:
             continue
         # It takes a moment until a merge is live, so the second half counts.
         half = done.at + (undone.at - done.at) / 2
-        errors = fails_within(run, routes, half - SECOND, undone.at)
+        # Git's time is the second's beginning.
+        errors = fails_within(run, routes, half - SECOND, undone.at + SECOND)
         looked.append(f"{errors} errors between merge {done.short} and its revert")
         if not errors:
             findings.append(f"no error between the merge {done.short} and its revert")

@@ -26,7 +26,7 @@ pub struct JudgeConfig {
     /// wait.
     pub patience: f64,
     /// The same for those that stay where they are or rise, where it is less. Default 0.5: what warms
-    /// up for 150 s of five minutes shows by then that it falls.
+    /// up for 150 s of five minutes shows by then that it falls. Not for a P99 that rose alone.
     pub patience_steady: f64,
     /// How often the incident's own error may come back before its fix is taken back. Default 2:
     /// one may come from a request in flight during the switch.

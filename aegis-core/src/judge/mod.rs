@@ -140,9 +140,11 @@ pub fn verdict(evidence: &Evidence, config: &JudgeConfig) -> Verdict {
 /// Whether the metrics prove that the release made things worse, and still does.
 fn proven(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig) -> bool {
     let elapsed = elapsed(evidence);
+    let tail_alone = tail_alone(findings);
     let patient = |f: &Finding<'_>| {
         let steady = config.patience_steady.min(config.patience);
-        let waits = f.falling || f.looks < LEANING;
+        let tail = tail_alone && *f.metric == Metric::LatencyP99;
+        let waits = f.falling || f.looks < LEANING || tail;
         f.warms_up() && elapsed < if waits { config.patience } else { steady }
     };
     let logs: Vec<f64> = findings
@@ -157,6 +159,15 @@ fn proven(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig) -
         f.standing == Standing::Worse && (f.felt() || f.recent >= config.exhausted)
     };
     findings.iter().any(matters) && evidence::mean(&logs) >= config.proof()
+}
+
+/// Whether the slowest requests alone are slower. Caches warm up entry by entry: what is asked for
+/// seldom is slow for longest, and a tail of it does not fall before it is gone.
+fn tail_alone(findings: &[Finding<'_>]) -> bool {
+    let broad = |f: &&Finding<'_>| matches!(f.metric, Metric::LatencyP50 | Metric::LatencyP95);
+    let mut known = findings.iter().filter(broad).filter(|f| f.standing != Standing::Unknown);
+    let first = known.next();
+    first.is_some() && first.into_iter().chain(known).all(|f| f.standing != Standing::Worse)
 }
 
 /// Whether, at the end, something stands against keeping the release.

@@ -57,13 +57,17 @@ impl Scene {
         self
     }
 
-    /// Latency around 0.1 s before, and 0.1 s times `shape` of the look's number after it.
+    /// P95 around 0.1 s before, and 0.1 s times `shape` of the look's number after it.
     fn latency(self, seed: u64, shape: impl Fn(f64) -> f64) -> Self {
+        self.latency_of(Metric::LatencyP95, seed, shape)
+    }
+
+    fn latency_of(self, metric: Metric, seed: u64, shape: impl Fn(f64) -> f64) -> Self {
         let mut noise = Noise(seed);
         let before: Vec<f64> = (0..LOOKS).map(|_| 0.1 * noise.around_one(0.08)).collect();
         let after =
             (0..LOOKS).map(|i| Some(0.1 * shape(i as f64) * noise.around_one(0.08))).collect();
-        self.metric(Metric::LatencyP95, &before, 200, after)
+        self.metric(metric, &before, 200, after)
     }
 
     /// A series of 30 looks at each of `rate` failures among `events` requests.
@@ -191,6 +195,21 @@ fn a_warm_up_that_takes_half_of_the_window_is_waited_out() {
         kept(&Scene::new().latency(seed, |i| 1.0 + 4.0 * (1.0 - i / 15.0).max(0.0)));
         kept(&Scene::new().latency(seed, |i| if i < 12.0 { 3.0 } else { 1.0 }));
     }
+}
+
+#[test]
+fn a_tail_that_goes_once_the_cache_is_full_is_waited_out() {
+    let tail = |seed, until: f64| {
+        let scene = Scene::new().latency(seed, |_| 1.0);
+        scene.latency_of(Metric::LatencyP99, seed + 50, move |i| if i < until { 2.4 } else { 1.0 })
+    };
+    for seed in 0..50 {
+        kept(&tail(seed, 16.0));
+    }
+    rolled_back_within(&tail(7, 30.0), 24);
+    // Where nothing else is measured it stands for all.
+    let alone = Scene::new().latency_of(Metric::LatencyP99, 7, |_| 2.4);
+    rolled_back_within(&alone, 18);
 }
 
 #[test]

@@ -87,10 +87,11 @@ fn is_template(text: &str) -> bool {
         || text.bytes().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-'))
 }
 
-/// Values that say that there is none.
+/// Values that say that there is none, or that somebody has taken it out already.
 fn is_nothing(text: &str) -> bool {
+    let bare = text.trim_matches(['[', ']', '(', ')', '<', '>', '*']);
     matches!(
-        text.to_ascii_lowercase().as_str(),
+        bare.to_ascii_lowercase().as_str(),
         "none"
             | "null"
             | "nil"
@@ -108,6 +109,12 @@ fn is_nothing(text: &str) -> bool {
             | "invalid"
             | "expired"
             | "unset"
+            | "filtered"
+            | "redacted"
+            | "hidden"
+            | "masked"
+            | "removed"
+            | "sensitive"
     )
 }
 

@@ -4,8 +4,12 @@
 //! neither printed nor stored, and leaves as [`Redacted`], which only a [`Redactor`] makes.
 
 mod check;
+#[cfg(test)]
+mod corpus;
+mod providers;
 mod redactor;
 mod rules;
+mod ruleset;
 
 use std::fmt;
 

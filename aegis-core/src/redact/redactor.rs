@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
-use super::rules::{CARD, EMAIL, IP, Rule, STANDARD};
+use super::rules::{CARD, EMAIL, IP, Rule};
+use super::ruleset::RULES;
 use super::{Redacted, Untrusted};
 
 /// Most bytes that [`Redactor::redact_capped`] goes over: 512 KiB of the head and of the tail each.
@@ -17,23 +18,6 @@ const MAX_WORK: usize = 1 << 20;
 /// Most passes; a second one is needed where a placeholder uncovers a word boundary.
 const MAX_PASSES: usize = 8;
 
-struct Compiled {
-    rule: Rule,
-    regex: Regex,
-}
-
-fn compile(rule: Rule) -> Compiled {
-    // A test compiles each of them, so this can't fail in the field.
-    #[allow(clippy::expect_used)]
-    let regex = Regex::new(rule.pattern).expect("a pattern of the program compiles");
-    Compiled { rule, regex }
-}
-
-static RULES: LazyLock<Vec<Compiled>> =
-    LazyLock::new(|| STANDARD.iter().copied().map(compile).collect());
-static EMAILS: LazyLock<Compiled> = LazyLock::new(|| compile(EMAIL));
-static IPS: LazyLock<Compiled> = LazyLock::new(|| compile(IP));
-static CARDS: LazyLock<Compiled> = LazyLock::new(|| compile(CARD));
 #[allow(clippy::expect_used)]
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\[redacted:[a-z0-9-]+:[0-9a-f]{4}\]").expect("a pattern of the program compiles")
@@ -163,15 +147,19 @@ impl Redactor {
         Some(out)
     }
 
+    /// Whether a rule is on: all are, but for those that a host asks for.
+    fn wants(&self, name: &str) -> bool {
+        (self.emails || name != EMAIL.name)
+            && (self.ips || name != IP.name)
+            && (self.cards || name != CARD.name)
+    }
+
     /// What is to be replaced: sorted, apart, and outside of placeholders.
     fn spans(&self, text: &str) -> Vec<(Range<usize>, &'static str)> {
-        let lower = text.to_ascii_lowercase();
-        let extra = [(self.emails, &EMAILS), (self.ips, &IPS), (self.cards, &CARDS)];
-        let extra = extra.into_iter().filter(|(on, _)| *on).map(|(_, rule)| &**rule);
         let mut found: Vec<(Range<usize>, usize, &'static str)> = Vec::new();
-        for (rank, compiled) in RULES.iter().chain(extra).enumerate() {
-            let Rule { name, keywords, check, .. } = compiled.rule;
-            if !keywords.is_empty() && !keywords.iter().any(|word| lower.contains(word)) {
+        for (rank, compiled) in RULES.for_text(text) {
+            let Rule { name, check, .. } = compiled.rule;
+            if !self.wants(name) {
                 continue;
             }
             for captures in compiled.regex.captures_iter(text) {

@@ -1,4 +1,4 @@
-//! The rules: what a secret looks like. Data, after the rules of gitleaks.
+//! The rules that no provider owns: what a secret looks like by what stands around it.
 
 use super::check::Check;
 
@@ -15,7 +15,7 @@ pub(super) struct Rule {
     pub(super) check: Check,
 }
 
-const fn rule(
+pub(super) const fn rule(
     name: &'static str,
     keywords: &'static [&'static str],
     pattern: &'static str,
@@ -41,7 +41,7 @@ macro_rules! key {
 const KEYED: &[&str] =
     &["password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "key"];
 
-/// Always on; the first that matches a place names it.
+/// Always on. Where several match a place, the first names it, and a provider's before these.
 pub(super) const STANDARD: &[Rule] = &[
     // One dash at a time, so that a search for the end stops at the next beginning.
     rule(
@@ -58,61 +58,10 @@ pub(super) const STANDARD: &[Rule] = &[
         Check::None,
     ),
     rule(
-        "aws-key",
-        &["akia", "asia", "abia", "acca"],
-        r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",
-        Check::None,
-    ),
-    rule(
         "aws-secret",
         &["aws", "secret"],
         r#"(?i:(?:aws|secret)[\w.-]{0,30}?key[\w.-]{0,10}?)\\?["']?\s{0,5}(?:=>|[:=])\s{0,5}\\?["']?(?P<secret>[A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"#,
         Check::None,
-    ),
-    rule("github-token", &["github_pat_"], r"\bgithub_pat_[A-Za-z0-9_]{20,255}", Check::None),
-    rule(
-        "github-token",
-        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
-        r"\bgh[pousr]_[A-Za-z0-9]{20,255}",
-        Check::None,
-    ),
-    rule(
-        "gitlab-token",
-        &["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-"],
-        r"\bgl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,}",
-        Check::None,
-    ),
-    rule(
-        "slack-token",
-        &["xox", "xapp-"],
-        r"\b(?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,}",
-        Check::None,
-    ),
-    rule(
-        "slack-webhook",
-        &["hooks.slack.com"],
-        r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9+/]{20,})",
-        Check::None,
-    ),
-    rule("google-key", &["aiza"], r"\bAIza[A-Za-z0-9_-]{35}", Check::None),
-    rule(
-        "google-oauth",
-        &["ya29.", "gocspx-"],
-        r"\b(?:ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,})",
-        Check::None,
-    ),
-    rule(
-        "stripe-key",
-        &["k_live_", "k_test_", "whsec_"],
-        r"\b(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{20,})",
-        Check::None,
-    ),
-    rule("anthropic-key", &["sk-ant-"], r"\bsk-ant-[A-Za-z0-9_-]{20,}", Check::None),
-    rule(
-        "openai-key",
-        &["sk-"],
-        r"\bsk-(?:proj-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,}",
-        Check::Random,
     ),
     rule(
         "jwt",
@@ -120,24 +69,6 @@ pub(super) const STANDARD: &[Rule] = &[
         r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
         Check::None,
     ),
-    rule("npm-token", &["npm_"], r"\bnpm_[A-Za-z0-9]{36}", Check::None),
-    rule("pypi-token", &["pypi-ag"], r"\bpypi-Ag[A-Za-z0-9_-]{40,}", Check::None),
-    rule(
-        "sendgrid-key",
-        &["sg."],
-        r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}",
-        Check::None,
-    ),
-    rule("twilio-key", &["sk", "ac"], r"\b(?:SK|AC)[0-9a-f]{32}\b", Check::None),
-    rule(
-        "telegram-token",
-        &[":aa"],
-        r"(?:\b|bot)(?P<secret>\d{6,12}:AA[A-Za-z0-9_-]{33})",
-        Check::None,
-    ),
-    rule("digitalocean-token", &["do"], r"\bdo[opr]_v1_[0-9a-f]{64}", Check::None),
-    rule("vault-token", &["hvs.", "hvb.", "hvr."], r"\bhv[sbr]\.[A-Za-z0-9_-]{20,}", Check::None),
-    rule("vault-token", &["s."], r"\bs\.[A-Za-z0-9]{24}\b", Check::Entropy),
     rule(
         "azure-key",
         &["accountkey", "sharedaccesskey", "sig="],

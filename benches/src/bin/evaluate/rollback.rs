@@ -1,4 +1,4 @@
-//! How well releases are judged, on recorded windows of real faults: `evaluate DIR`.
+//! How well releases are judged, on recorded windows of real faults.
 //!
 //! `DIR` holds `*.jsonl` files, a line a case: `{id, class, bad, interval_s, metrics: {name: {kind:
 //! err|lat|res, baseline: [..], window: [..]}}}`. `err` and `res` are percentages, `lat` is seconds,
@@ -9,21 +9,12 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
-use std::process::ExitCode;
 
 use aegis_core::detect::wilson;
 use aegis_core::judge::{JudgeConfig, verdict};
 use aegis_core::model::{Baseline, Evidence, Metric, MetricEvidence, Summary, Unit, Verdict};
 use aegis_core::{Revision, Timestamp};
 use serde_json::Value;
-
-const HELP: &str = "\
-How well releases are judged, on recorded before and after windows.
-
-Usage: cargo run -p aegis-benches --bin evaluate -- DIR
-
-DIR holds *.jsonl files of windows, a line a case; the shape is in the source of this program.
-";
 
 /// A metric with its looks before and after the release.
 type Series = (Metric, Vec<Option<f64>>, Vec<Option<f64>>);
@@ -39,24 +30,8 @@ struct Tally {
     decided: Vec<f64>,
 }
 
-fn main() -> ExitCode {
-    let Some(folder) = std::env::args().nth(1).filter(|a| a != "--help" && a != "-h") else {
-        print!("{HELP}");
-        return ExitCode::from(2);
-    };
-    match evaluate(Path::new(&folder)) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(e) => {
-            eprintln!("evaluate: {folder}: {e}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn evaluate(folder: &Path) -> Result<String, Box<dyn Error>> {
+/// The table of all windows in a folder.
+pub(crate) fn evaluate(folder: &Path) -> Result<String, Box<dyn Error>> {
     let mut classes: BTreeMap<String, Tally> = BTreeMap::new();
     let config = JudgeConfig::default();
     for entry in std::fs::read_dir(folder)? {
