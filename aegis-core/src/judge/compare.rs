@@ -44,8 +44,8 @@ pub(super) struct Finding<'a> {
     pub(super) failures: Option<(f64, f64)>,
     /// Whether it is rising, over how many looks.
     pub(super) rising: Option<usize>,
-    /// Whether it is lower than it was, however little.
-    pub(super) falling: bool,
+    /// Whether it is lower than it was, however little, or its newest look is as before.
+    pub(super) easing: bool,
 }
 
 impl Finding<'_> {
@@ -159,7 +159,7 @@ fn rates<'a>(
         looks: looks.len(),
         failures: Some((failed, total)),
         rising: rising(&series),
-        falling: trend::falling(&series),
+        easing: trend::falling(&series),
     }
 }
 
@@ -214,7 +214,7 @@ fn levels<'a>(
         looks,
         failures: health.then(|| (tail.iter().filter(|&&v| bad(v)).count() as f64, n as f64)),
         rising,
-        falling: trend::falling(&values),
+        easing: trend::falling(&values) || values.last().is_some_and(|&v| !bad(v)),
     }
 }
 

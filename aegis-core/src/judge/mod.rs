@@ -144,7 +144,7 @@ fn proven(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig) -
     let patient = |f: &Finding<'_>| {
         let steady = config.patience_steady.min(config.patience);
         let tail = tail_alone && *f.metric == Metric::LatencyP99;
-        let waits = f.falling || f.looks < LEANING || tail;
+        let waits = f.easing || f.looks < LEANING || tail;
         f.warms_up() && elapsed < if waits { config.patience } else { steady }
     };
     let logs: Vec<f64> = findings

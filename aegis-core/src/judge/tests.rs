@@ -194,6 +194,7 @@ fn a_warm_up_that_takes_half_of_the_window_is_waited_out() {
     for seed in 0..50 {
         kept(&Scene::new().latency(seed, |i| 1.0 + 4.0 * (1.0 - i / 15.0).max(0.0)));
         kept(&Scene::new().latency(seed, |i| if i < 12.0 { 3.0 } else { 1.0 }));
+        kept(&Scene::new().latency(seed, |i| if i < 14.0 { 3.0 } else { 1.0 }));
     }
 }
 

@@ -72,7 +72,10 @@ async fn one(play: &mut Play<'_>, scenario: Scenario) -> Result<(), Failure> {
         Scenario::LatencyTwice => releases::watched(play, scenario, Change::LatencyTwice).await,
         Scenario::LatencyThird => releases::watched(play, scenario, Change::LatencyThird).await,
         Scenario::SlowRamp => releases::watched(play, scenario, Change::SlowRamp).await,
-        Scenario::ColdCache => releases::watched(play, scenario, Change::ColdCache).await,
+        Scenario::ColdCache => {
+            play.visitors_of_the_stock();
+            releases::watched(play, scenario, Change::ColdCache).await
+        }
     }
 }
 

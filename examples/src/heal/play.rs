@@ -110,6 +110,11 @@ impl<'a> Play<'a> {
         self.traffic.replace(script::requests(bugs));
     }
 
+    /// From here on most visitors ask for the stock, so that a cache of it warms up within the watch.
+    pub(super) fn visitors_of_the_stock(&self) {
+        self.traffic.replace(script::requests(&[]).into_iter().chain(script::stock(9)).collect());
+    }
+
     /// The incidents from here on belong to `row`; a run that is resumed keeps the first mark.
     pub(super) fn mark(&mut self, row: &str) -> Result<(), Failure> {
         self.since = self.run.mark(row, SystemClock.now());

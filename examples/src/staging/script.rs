@@ -43,8 +43,12 @@ pub fn ordinary() -> Vec<Request> {
         Request::get("/payment?method=card", 2),
         Request::get("/gauge?shelf=mugs", 2),
     ];
-    let stock = (1..=9).map(|product| Request::get(format!("/stock/{product}"), 3));
-    pages.into_iter().chain(stock).collect()
+    pages.into_iter().chain(stock(3)).collect()
+}
+
+/// Questions for the stock of each product, with this weight each.
+pub fn stock(weight: u32) -> impl Iterator<Item = Request> {
+    (1..=9).map(move |product| Request::get(format!("/stock/{product}"), weight))
 }
 
 /// Ordinary requests together with those that meet the given bugs.
