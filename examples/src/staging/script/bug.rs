@@ -6,9 +6,8 @@ use crate::traffic::Request;
 const TRIGGER_WEIGHT: u32 = 4;
 
 /// Of each request for wrapping from the workshop: at 40 requests a second, and once they no longer
-/// fail, those of one page keep the warehouse's books busy for most of the time. Those of
-/// both pages ask for more than there is.
-const TRAP_WEIGHT: u32 = 3;
+/// fail, those of one page ask for more of the warehouse's books than there is.
+const TRAP_WEIGHT: u32 = 5;
 
 /// Of each request that borrows a connection from the supplier's pool: at 40 requests a second two
 /// connections of 0.3 s are asked for more often than they come back, and two requests in five fail.
