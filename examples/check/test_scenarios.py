@@ -72,10 +72,21 @@ def test_a_futile_fix_that_is_called_healed(world, finds):
 
 def test_a_futile_fix_that_was_not_futile(world, finds):
     scripts.futile(world)
-    for request in world.requests:
-        if 32 < request["at"] < 50:
-            request |= {"status": 200, "body": '{"path": "/delivery"}'}
+    mended(world, 51)
     finds(world.check("futile"), "no error between the merge")
+
+
+def test_a_futile_fix_that_fails_in_the_second_of_its_revert(world):
+    scripts.futile(world)
+    mended(world, 50)
+    assert world.check("futile") == 0
+
+
+def mended(world, until: float) -> None:
+    """The route works from the merge on."""
+    for request in world.requests:
+        if 32 < request["at"] < until:
+            request |= {"status": 200, "body": '{"path": "/delivery"}'}
 
 
 @pytest.mark.parametrize(("play", "scenario"), [(scripts.trap, "trap"), (scripts.futile, "futile")])
