@@ -26,6 +26,7 @@ pub struct Tries {
 
 impl Incident {
     pub(super) fn on_intended(&mut self, key: &EffectKey, at: Timestamp) {
+        self.held = None;
         self.open_effect = Some(OpenEffect { key: key.clone(), since: at });
         if key.kind == EffectKind::Submit {
             self.proposed = self.decision.as_ref().is_some_and(|d| d.ruling == Ruling::Propose);
