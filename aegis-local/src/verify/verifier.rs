@@ -22,6 +22,7 @@ use super::runner::Runner;
 use super::wanted::Wanted;
 use super::workspace::{self, Exports, Tree};
 use crate::git::{GitRepository, TakenBack};
+use crate::sandbox::Program;
 use crate::service::ServiceSpec;
 
 /// Proves or rejects patches on one Python service, and reverts of its releases where it knows their
@@ -153,7 +154,7 @@ impl PythonVerifier {
 
     async fn isolation(&self, environment: &Environment) -> Result<Isolation> {
         let scratch = self.config.scratch();
-        let probe = || Isolation::probe(environment.launcher(), Some(&scratch));
+        let probe = || async { Isolation::probe(Program::find()?, Some(&scratch)).await };
         self.isolation.get_or_try_init(probe).await.cloned()
     }
 

@@ -7,16 +7,15 @@ use std::sync::Arc;
 use aegis_core::patch::{FileChange, Patch, apply};
 use aegis_core::port::Repository;
 use aegis_core::{Error, Result, Revision};
-use serde::Serialize;
 use tempfile::TempDir;
 
 use super::cache::Cache;
 
 /// One file to put over a tree; no text deletes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
-    path: String,
-    text: Option<String>,
+    pub(super) path: String,
+    pub(super) text: Option<String>,
 }
 
 /// A base tree and what is changed on it.

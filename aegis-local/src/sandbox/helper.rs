@@ -1,0 +1,156 @@
+//! The helper: one process around a command, one inside that is the first of its world, and the
+//! command.
+//!
+//! The outer one makes the namespaces and waits. The first one inside builds the root, starts the
+//! command under its lock, watches it and answers the host; the kernel ends everything inside with it.
+//! It dies with the outer one, and when the host's end of the socket closes.
+
+use std::fs;
+use std::io::{self, Read, Write as _};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{getegid, geteuid, setsid};
+
+use super::mounts::{self, trying};
+use super::order::{self, Ended, Order, Status};
+use super::{lock, sys, watch};
+
+/// Where a command may write, beside what the order covers.
+const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/out", "/dev/shm", "/dev/null"];
+
+/// Serves one order that comes over standard input, and ends.
+pub(super) fn main() -> i32 {
+    match serve() {
+        Ok(()) => 0,
+        Err(e) => {
+            eprintln!("aegis-sandbox: {e}");
+            125
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    if fs::read_dir("/proc/self/task")?.count() > 1 {
+        let why = "there is a second thread; `sandbox::init()` has to be the first thing in `main`";
+        return Err(io::Error::other(why));
+    }
+    let mut host = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let null = fs::File::open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    sys::close_on_exec_from(3)?;
+    let what = "this program serves the sandbox of Aegis, and is started by it";
+    let order: Order = serde_json::from_slice(&trying(what, order::receive(&mut host))?)?;
+    prctl::set_dumpable(false)?;
+    if let Err(e) = enter() {
+        return answer(&mut host, &refused(&e), &[]);
+    }
+    let Some(first) = sys::fork()? else {
+        // Its parent has one thread, so it dies exactly when that does.
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        return inside(host, &order);
+    };
+    drop(host);
+    match waitpid(first, None)? {
+        WaitStatus::Exited(_, 0) => Ok(()),
+        other => Err(io::Error::other(format!("what watched the command ended: {other:?}"))),
+    }
+}
+
+/// Into namespaces of its own; the next child is the first process of its world.
+fn enter() -> io::Result<()> {
+    let (user, group) = (geteuid(), getegid());
+    let how = "make a user namespace";
+    // What is not dumpable belongs to root, and could not write its own maps.
+    prctl::set_dumpable(true)?;
+    trying(how, unshare(CloneFlags::CLONE_NEWUSER))?;
+    trying(how, fs::write("/proc/self/setgroups", "deny"))?;
+    trying(how, fs::write("/proc/self/uid_map", format!("0 {user} 1")))?;
+    trying(how, fs::write("/proc/self/gid_map", format!("0 {group} 1")))?;
+    prctl::set_dumpable(false)?;
+    let spaces = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWCGROUP;
+    trying("make namespaces", unshare(spaces))
+}
+
+fn refused(why: &io::Error) -> Status {
+    Status { end: Ended::Refused(why.to_string()), ms: 0, reports: Vec::new() }
+}
+
+fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Result<()> {
+    order::send(host, &serde_json::to_vec(status)?)?;
+    reports.iter().try_for_each(|report| order::send(host, report))
+}
+
+/// The first process: builds, starts, watches, answers.
+fn inside(mut host: UnixStream, order: &Order) -> io::Result<()> {
+    let watched = mounts::build(order).and_then(|()| start(order)).and_then(|child| match child {
+        Ok(child) => watch::until_it_ends(child, &host, &order.limits),
+        Err(why) => Ok((Ended::Refused(why), 0)),
+    });
+    let (end, ms) = match watched {
+        Ok(ended) => ended,
+        Err(e) => return answer(&mut host, &refused(&e), &[]),
+    };
+    watch::end_all()?;
+    let (names, reports) = watch::collect(&order.collect, order.limits.report);
+    answer(&mut host, &Status { end, ms, reports: names }, &reports)
+}
+
+/// Starts the command; why it can't be held, where that is so.
+fn start(order: &Order) -> io::Result<Result<nix::unistd::Pid, String>> {
+    watch::hear_of_children()?;
+    let (mut told, mut tell) = io::pipe()?;
+    let Some(child) = sys::fork()? else {
+        drop(told);
+        if let Err(e) = ready(order) {
+            let _ = tell.write_all(e.to_string().as_bytes());
+            std::process::exit(126);
+        }
+        // Closes `tell` where the command starts.
+        let e = command(order);
+        eprintln!("{}: {e}", order.argv.first().map_or("no command", String::as_str));
+        drop(tell);
+        std::process::exit(127);
+    };
+    drop(tell);
+    let mut why = String::new();
+    told.read_to_string(&mut why)?;
+    if why.is_empty() { Ok(Ok(child)) } else { Ok(Err(why)) }
+}
+
+/// In the child: everything that the command can't undo.
+fn ready(order: &Order) -> io::Result<()> {
+    SigSet::empty().thread_set_mask()?;
+    setsid()?;
+    std::env::set_current_dir("/workspace")?;
+    let covers = order.covers.iter().map(|path| path.as_path());
+    let writable: Vec<&Path> =
+        WRITABLE.iter().map(Path::new).chain(covers).filter(|path| path.exists()).collect();
+    lock::lock(&order.limits, &writable)
+}
+
+/// Becomes the command; why it can't.
+fn command(order: &Order) -> io::Error {
+    let Some((program, arguments)) = order.argv.split_first() else {
+        return io::Error::other("there is nothing to run");
+    };
+    let path = order.env.get("PATH").map_or("/usr/local/bin:/usr/bin:/bin", String::as_str);
+    let found = |folder: &str| Path::new(folder).join(program);
+    let program = match program.contains('/') {
+        true => program.into(),
+        false => path.split(':').map(found).find(|file| file.is_file()).unwrap_or(program.into()),
+    };
+    Command::new(program).args(arguments).env_clear().envs(&order.env).exec()
+}

@@ -1,0 +1,137 @@
+//! Watching a command from inside, as the first process of its world.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::Limits;
+use super::order::Ended;
+
+/// How often it is counted what the command uses.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Keeps news of children for whoever asks.
+pub(super) fn hear_of_children() -> io::Result<()> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGCHLD);
+    Ok(signals.thread_block()?)
+}
+
+/// Waits for the command; why it ended, and after how many milliseconds.
+pub(super) fn until_it_ends(
+    child: Pid,
+    host: &UnixStream,
+    limits: &Limits,
+) -> io::Result<(Ended, u64)> {
+    let begun = Instant::now();
+    let wall = Duration::from_millis(limits.wall_ms);
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGCHLD);
+    let children = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+    let ended = |end| Ok((end, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)));
+    loop {
+        let left = wall.saturating_sub(begun.elapsed());
+        let pause = PollTimeout::try_from(left.min(TICK)).unwrap_or(PollTimeout::ZERO);
+        let mut both = [
+            PollFd::new(host.as_fd(), PollFlags::POLLIN),
+            PollFd::new(children.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut both, pause) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        // The host says nothing more: it is gone.
+        if both[0].any() == Some(true) {
+            std::process::exit(0);
+        }
+        while let Ok(Some(_)) = children.read_signal() {}
+        loop {
+            match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) if pid == child => {
+                    return ended(Ended::Exited(code));
+                }
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => {
+                    return ended(Ended::Exited(-(signal as i32)));
+                }
+                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => break,
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        if begun.elapsed() >= wall {
+            return ended(Ended::TimedOut);
+        }
+        let (processes, memory) = usage()?;
+        if processes > limits.processes {
+            return ended(Ended::Exceeded("processes".into()));
+        }
+        if memory > limits.memory {
+            return ended(Ended::Exceeded("memory".into()));
+        }
+    }
+}
+
+/// How many processes there are beside this one, and the bytes that they hold for themselves.
+fn usage() -> io::Result<(u64, u64)> {
+    let (mut processes, mut pages) = (0, 0);
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        if pid == 1 {
+            continue;
+        }
+        processes += 1;
+        // It may have ended meanwhile.
+        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/statm")) else { continue };
+        let mut fields = text.split(' ').map(|field| field.parse::<u64>().unwrap_or(0)).skip(1);
+        let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+        pages += resident.saturating_sub(shared);
+    }
+    Ok((processes, pages * 4_096))
+}
+
+/// Ends everything else, so that what is collected no longer changes.
+pub(super) fn end_all() -> io::Result<()> {
+    loop {
+        match kill(Pid::from_raw(-1), Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(e) => return Err(e.into()),
+        }
+        match waitpid(Pid::from_raw(-1), None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::ECHILD) => return Ok(()),
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// The files of `/out` that are there, and are files.
+pub(super) fn collect(names: &[String], most: u64) -> (Vec<String>, Vec<Vec<u8>>) {
+    let read = |name: &String| -> Option<(String, Vec<u8>)> {
+        if name.contains('/') {
+            return None;
+        }
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let path = Path::new("/out").join(name);
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
+        let mut content = Vec::new();
+        file.take(most).read_to_end(&mut content).ok()?;
+        Some((name.clone(), content))
+    };
+    names.iter().filter_map(read).unzip()
+}
