@@ -89,8 +89,8 @@ impl PythonVerifier {
     ///
     /// Errors: `Denied` where there is no isolation, `NotFound` where there is no interpreter.
     pub async fn check(&self) -> Result<()> {
-        let environment = self.environment().await?;
-        self.isolation(&environment).await.map(|_| ())
+        self.environment().await?;
+        self.isolation().await.map(|_| ())
     }
 
     /// Exports `base` and runs its suite ahead of time; how that went is what every fix is compared
@@ -152,7 +152,7 @@ impl PythonVerifier {
         }
     }
 
-    async fn isolation(&self, environment: &Environment) -> Result<Isolation> {
+    async fn isolation(&self) -> Result<Isolation> {
         let scratch = self.config.scratch();
         let probe = || async { Isolation::probe(Program::find()?, Some(&scratch)).await };
         self.isolation.get_or_try_init(probe).await.cloned()
@@ -160,7 +160,7 @@ impl PythonVerifier {
 
     async fn prepare(&self, base: &Revision) -> Result<(Runner, Tree, Key)> {
         let environment = self.environment().await?;
-        let isolation = self.isolation(&environment).await?;
+        let isolation = self.isolation().await?;
         let (name, tree) = self.exports.get(&self.repository, base).await?;
         let key = Key { tree: name, environment: environment.digest().clone() };
         let (spec, limits) = (self.spec.clone(), self.config.limits());

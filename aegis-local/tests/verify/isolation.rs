@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aegis_core::ErrorKind;
+use aegis_local::sandbox::Program;
 use aegis_local::service::ServiceSpec;
 use aegis_local::verify::environment::Environment;
 use aegis_local::verify::isolation::{End, Isolation, Job, Limits, Outcome};
@@ -25,7 +26,7 @@ impl Inside {
         let environment = Environment::of(&spec).await.unwrap();
         let scratch = tempfile::tempdir().unwrap();
         let isolation =
-            Isolation::probe(environment.launcher(), Some(scratch.path())).await.unwrap();
+            Isolation::probe(Program::find().unwrap(), Some(scratch.path())).await.unwrap();
         Self { isolation, environment, scratch }
     }
 
@@ -266,10 +267,9 @@ async fn a_report_that_is_a_link_is_not_brought_out() {
 }
 
 #[tokio::test]
-async fn without_unshare_nothing_runs_and_the_error_says_what_to_enable() {
-    let python = Path::new("/usr/bin/env");
-    for unshare in ["/nonexistent/unshare", "/bin/false"] {
-        let error = Isolation::probe_with(Path::new(unshare), python, None).await.unwrap_err();
+async fn without_a_helper_nothing_runs_and_the_error_says_what_to_enable() {
+    for helper in ["/nonexistent/helper", "/bin/false"] {
+        let error = Isolation::probe(Program::at(helper), None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
         assert!(error.to_string().contains("max_user_namespaces"), "{error}");
     }
