@@ -62,6 +62,6 @@ bench:
 soak: packages
 	./scripts/soak.sh
 
-# What the tests and `make heal` need from the system: python3 with venv, and unshare.
+# What the tests and `make heal` need from the system: python3 with venv.
 packages:
 	@./scripts/packages.sh

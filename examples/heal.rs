@@ -59,6 +59,7 @@ Left in the state folder: journal.db, releases/, logs/, and for the shop shop/ (
 ";
 
 fn main() -> ExitCode {
+    aegis_local::sandbox::init();
     let options = match options() {
         Ok(Some(options)) => options,
         Ok(None) => {

@@ -45,8 +45,10 @@ pub enum Isolation {
     None,
     /// Held by something outside Aegis: the repository's own checks, the host's own runner.
     External,
-    /// Namespaces by util-linux `unshare` on an exported copy; lets policy merge.
-    Interim,
+    /// Held by limits and filters in the host's own namespaces: policy proposes at most.
+    Reduced,
+    /// A world of its own that nothing leads out of: lets policy merge.
+    Strong,
 }
 
 /// Whether the failure was made to happen on the base.

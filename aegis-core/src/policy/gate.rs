@@ -320,6 +320,10 @@ impl Policy {
             if q.verification.isolation == Isolation::None {
                 gates.push(deny("isolation", "nothing held the code under test"));
             }
+            if q.verification.isolation == Isolation::Reduced {
+                let why = "the code under test was held by filters alone";
+                gates.push(GateReport::new("isolation", GateAnswer::Cap, why));
+            }
         }
         gates.extend(self.guardrails.iter().map(|g| ask(g.as_ref(), q)));
         if standing.reverted {

@@ -178,6 +178,17 @@ fn a_verification_of_something_else_clears_nothing() {
 }
 
 #[test]
+fn code_that_filters_alone_held_is_proposed_at_most() {
+    let fix = fix_of("a.py");
+    let mut proof = proof(&fix, 95, GateAnswer::Pass);
+    proof.isolation = Isolation::Strong;
+    let auto = rules(Autonomy::Auto);
+    assert_eq!(ruling(&auto, &fix, &proof, None), Ruling::Go);
+    proof.isolation = Isolation::Reduced;
+    assert_eq!(ruling(&auto, &fix, &proof, None), Ruling::Propose);
+}
+
+#[test]
 fn the_ledger_denies_and_futility_holds() {
     let fix = fix_of("a.py");
     let good = proof(&fix, 95, GateAnswer::Pass);

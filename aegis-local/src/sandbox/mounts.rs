@@ -56,7 +56,9 @@ const NONE: Option<&str> = None;
 fn tmpfs(target: &Path, size: u64, mode: &str) -> io::Result<()> {
     fs::create_dir_all(target)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    let options = format!("size={size},mode={mode}");
+    // A file without a byte costs memory too.
+    let inodes = (size / 4_096).clamp(1_024, 1 << 20);
+    let options = format!("size={size},nr_inodes={inodes},mode={mode}");
     let done = mount(Some("tmpfs"), target, Some("tmpfs"), flags, Some(&options[..]));
     trying(format!("mount a private folder at {}", target.display()), done)
 }

@@ -14,14 +14,14 @@ use aegis_local::verify::workspace::Tree;
 
 use super::python::venv;
 
-struct Inside {
-    isolation: Isolation,
+pub(super) struct Inside {
+    pub(super) isolation: Isolation,
     environment: Environment,
     scratch: tempfile::TempDir,
 }
 
 impl Inside {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let spec = ServiceSpec::new("s", "", "", "").with_python(venv());
         let environment = Environment::of(&spec).await.unwrap();
         let scratch = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ impl Inside {
         Self { isolation, environment, scratch }
     }
 
-    fn job(&self, script: &str) -> Job {
+    pub(super) fn job(&self, script: &str) -> Job {
         let tree = Tree::empty(self.scratch.path()).unwrap();
         std::fs::write(tree.base().join("kept.txt"), "base").unwrap();
         let mut job = Job::new(tree, ["/bin/sh", "-c", script]);
@@ -40,11 +40,11 @@ impl Inside {
         job
     }
 
-    async fn sh(&self, script: &str) -> Outcome {
+    pub(super) async fn sh(&self, script: &str) -> Outcome {
         self.isolation.run(&self.job(script)).await.unwrap()
     }
 
-    async fn python(&self, code: &str) -> Outcome {
+    pub(super) async fn python(&self, code: &str) -> Outcome {
         let mut job = self.job("");
         job.argv = vec!["python".into(), "-c".into(), code.into()];
         self.isolation.run(&job).await.unwrap()
