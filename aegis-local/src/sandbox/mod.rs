@@ -14,10 +14,8 @@
 //! either nothing is run: a host's service must not be started by surprise.
 //!
 //! ```no_run
-//! fn main() {
-//!     aegis_local::sandbox::init();
-//!     // ... and only here the runtime, threads, arguments.
-//! }
+//! // First in `main`: the runtime, threads and arguments come after it.
+//! aegis_local::sandbox::init();
 //! ```
 //!
 //! # What it needs

@@ -95,11 +95,6 @@ impl Environment {
         &self.answer.executable
     }
 
-    /// The real interpreter, beneath links and environments.
-    pub fn launcher(&self) -> &Path {
-        &self.answer.real
-    }
-
     /// The version of an installed distribution.
     pub fn distribution(&self, name: &str) -> Option<&str> {
         self.answer
