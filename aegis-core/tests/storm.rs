@@ -242,6 +242,8 @@ async fn a_storm_ends_by_itself_and_what_is_left_of_it_is_counted_from_nothing()
     // Each of nine opens an incident of its own again, and ten are a storm again.
     let next = storm(&bed, &handle, 0).await;
     assert_ne!(next, umbrella);
+    let alone = async || list(&bed, true).await.len() == 1;
+    assert!(settle(&bed.clock, &handle, MINUTE / 4, alone).await);
     let cancelled = async || handle.cancel(&next, "kim").await.is_ok();
     assert!(settle(&bed.clock, &handle, MINUTE / 2, cancelled).await);
     assert_eq!(handle.incident(&next).await.unwrap().phase, Phase::Abandoned);
