@@ -165,9 +165,9 @@ fn proven(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig) -
 /// seldom is slow for longest, and a tail of it does not fall before it is gone.
 fn tail_alone(findings: &[Finding<'_>]) -> bool {
     let broad = |f: &&Finding<'_>| matches!(f.metric, Metric::LatencyP50 | Metric::LatencyP95);
-    let mut known = findings.iter().filter(broad).filter(|f| f.standing != Standing::Unknown);
-    let first = known.next();
-    first.is_some() && first.into_iter().chain(known).all(|f| f.standing != Standing::Worse)
+    let broad = || findings.iter().filter(broad).map(|f| f.standing);
+    broad().any(|standing| standing != Standing::Unknown)
+        && broad().all(|standing| standing != Standing::Worse)
 }
 
 /// Whether, at the end, something stands against keeping the release.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::engine::{AtWork, Engine};
+use super::engine::{Busy, Engine};
 use super::{notices, watches};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IncidentId, Timestamp};
@@ -40,8 +40,8 @@ pub(super) struct Driver {
     pub(super) slots: watch::Receiver<u64>,
     /// When to look again at something that has not changed and is not journaled again.
     pub(super) quiet_until: Option<Timestamp>,
-    /// Held but for the time that it waits.
-    at_work: Option<AtWork>,
+    /// Held from the moment the incident is claimed, but for the time that it waits.
+    at_work: Option<Busy>,
 }
 
 impl Driver {
@@ -51,7 +51,7 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let slots = engine.slots.subscribe();
-        let at_work = Some(engine.at_work());
+        let at_work = Some(engine.busy());
         Self { engine, lease, commands, slots, quiet_until: None, at_work }
     }
 
@@ -119,7 +119,7 @@ impl Driver {
                     let again = self.engine.now().plus(self.engine.config.lease / 10);
                     self.at_work = None;
                     self.engine.clock.sleep_until(again).await;
-                    self.at_work = Some(self.engine.at_work());
+                    self.at_work = Some(self.engine.busy());
                     match self.load().await {
                         Some(loaded) => incident = loaded,
                         None => break,
@@ -184,7 +184,7 @@ impl Driver {
             Ok(()) = self.slots.changed(), if incident.phase == Phase::Queued => (true, None),
             _ = stopping.changed() => (false, None),
         };
-        self.at_work = Some(engine.at_work());
+        self.at_work = Some(engine.busy());
         if told {
             self.quiet_until = None;
         }

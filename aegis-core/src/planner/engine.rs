@@ -111,27 +111,25 @@ pub(super) struct Engine {
     pub(super) slots: watch::Sender<u64>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) stopping: watch::Sender<bool>,
-    busy: AtomicUsize,
-    idle: AtomicUsize,
+    busy: Arc<AtomicUsize>,
+    idle: Arc<AtomicUsize>,
     /// Held while the switches are read and written back, so that no switch is lost.
     pub(super) switching: tokio::sync::Mutex<()>,
 }
 
 /// Counts something while it lives.
-pub(super) struct Busy<'a>(&'a AtomicUsize);
+pub(super) struct Busy(Arc<AtomicUsize>);
 
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+impl Busy {
+    fn with(counter: &Arc<AtomicUsize>) -> Self {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(counter))
     }
 }
 
-/// A driver that is at work, while it lives.
-pub(super) struct AtWork(Arc<Engine>);
-
-impl Drop for AtWork {
+impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -175,8 +173,8 @@ impl Engine {
             slots: watch::Sender::new(0),
             changes: broadcast::channel(1_024).0,
             stopping: watch::Sender::new(false),
-            busy: AtomicUsize::new(0),
-            idle: AtomicUsize::new(0),
+            busy: Arc::default(),
+            idle: Arc::default(),
             switching: tokio::sync::Mutex::default(),
         }
     }
@@ -185,15 +183,8 @@ impl Engine {
         self.clock.now()
     }
 
-    pub(super) fn busy(&self) -> Busy<'_> {
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        Busy(&self.busy)
-    }
-
-    /// Counts a driver from the moment its incident is claimed, but for the time that it waits.
-    pub(super) fn at_work(self: &Arc<Self>) -> AtWork {
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        AtWork(Arc::clone(self))
+    pub(super) fn busy(&self) -> Busy {
+        Busy::with(&self.busy)
     }
 
     /// Has the dispatcher look for what is to be driven.
@@ -209,9 +200,8 @@ impl Engine {
     }
 
     /// Counts a driver that only waits for a person or for its turn.
-    pub(super) fn idle(&self) -> Busy<'_> {
-        self.idle.fetch_add(1, Ordering::SeqCst);
-        Busy(&self.idle)
+    pub(super) fn idle(&self) -> Busy {
+        Busy::with(&self.idle)
     }
 
     pub(super) fn idling(&self) -> usize {

@@ -17,10 +17,10 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{getegid, geteuid, setsid};
+use nix::unistd::{Pid, getegid, geteuid, setsid};
 
 use super::mounts::{self, trying};
-use super::order::{self, Ended, Order, Status};
+use super::order::{self, Order, Status};
 use super::{lock, sys, watch};
 
 /// Where a command may write, beside what the order covers.
@@ -48,7 +48,6 @@ fn serve() -> io::Result<()> {
     sys::close_on_exec_from(3)?;
     let what = "this program serves the sandbox of Aegis, and is started by it";
     let order: Order = serde_json::from_slice(&trying(what, order::receive(&mut host))?)?;
-    prctl::set_dumpable(false)?;
     if let Err(e) = enter() {
         return answer(&mut host, &refused(&e), &[]);
     }
@@ -85,7 +84,7 @@ fn enter() -> io::Result<()> {
 }
 
 fn refused(why: &io::Error) -> Status {
-    Status { end: Ended::Refused(why.to_string()), ms: 0, reports: Vec::new() }
+    Status { end: Err(why.to_string()), ms: 0, reports: Vec::new() }
 }
 
 fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Result<()> {
@@ -95,22 +94,22 @@ fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Re
 
 /// The first process: builds, starts, watches, answers.
 fn inside(mut host: UnixStream, order: &Order) -> io::Result<()> {
-    let watched = mounts::build(order).and_then(|()| start(order)).and_then(|child| match child {
-        Ok(child) => watch::until_it_ends(child, &host, &order.limits),
-        Err(why) => Ok((Ended::Refused(why), 0)),
-    });
-    let (end, ms) = match watched {
+    let run = || {
+        mounts::build(order)?;
+        let children = watch::children()?;
+        watch::until_it_ends(start(order)?, &children, &host, &order.limits)
+    };
+    let (end, ms) = match run() {
         Ok(ended) => ended,
         Err(e) => return answer(&mut host, &refused(&e), &[]),
     };
     watch::end_all()?;
     let (names, reports) = watch::collect(&order.collect, order.limits.report);
-    answer(&mut host, &Status { end, ms, reports: names }, &reports)
+    answer(&mut host, &Status { end: Ok(end), ms, reports: names }, &reports)
 }
 
-/// Starts the command; why it can't be held, where that is so.
-fn start(order: &Order) -> io::Result<Result<nix::unistd::Pid, String>> {
-    watch::hear_of_children()?;
+/// Starts the command. An error where it can't be held.
+fn start(order: &Order) -> io::Result<Pid> {
     let (mut told, mut tell) = io::pipe()?;
     let Some(child) = sys::fork()? else {
         drop(told);
@@ -127,7 +126,7 @@ fn start(order: &Order) -> io::Result<Result<nix::unistd::Pid, String>> {
     drop(tell);
     let mut why = String::new();
     told.read_to_string(&mut why)?;
-    if why.is_empty() { Ok(Ok(child)) } else { Ok(Err(why)) }
+    if why.is_empty() { Ok(child) } else { Err(io::Error::other(why)) }
 }
 
 /// In the child: everything that the command can't undo.

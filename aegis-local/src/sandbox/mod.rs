@@ -47,6 +47,7 @@ mod watch;
 use std::sync::OnceLock;
 
 pub use limits::Limits;
+pub use order::End;
 pub use program::Program;
 
 /// How this program is called where it is to be the helper.

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root, sethostname};
 
-use super::order::Order;
+use super::order::{Change, Order};
 use super::sys;
 
 /// What goes wrong names what was tried.
@@ -24,7 +24,7 @@ pub(super) fn trying<T, E: Into<io::Error>>(
 
 /// Builds the root and moves into it. What the host had is out of reach from here on.
 pub(super) fn build(order: &Order) -> io::Result<()> {
-    let (root, disk) = (&order.root, order.limits.disk);
+    let root = &order.root;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     trying("keep mounts to ourselves", mount(NONE, "/", NONE, private, NONE))?;
     tmpfs(root, 16 << 20, "0755")?;
@@ -34,7 +34,7 @@ pub(super) fn build(order: &Order) -> io::Result<()> {
     for (name, text) in &order.files {
         trying(name, fs::write(root.join("aegis").join(plain(name)?), text))?;
     }
-    workspace(order, disk)?;
+    workspace(order)?;
     fs::create_dir_all(root.join("proc"))?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let proc = mount(Some("proc"), &root.join("proc"), Some("proc"), quiet, NONE);
@@ -131,10 +131,10 @@ fn devices(root: &Path) -> io::Result<()> {
 }
 
 /// The tree, writable on a layer of its own that is thrown away.
-fn workspace(order: &Order, disk: u64) -> io::Result<()> {
+fn workspace(order: &Order) -> io::Result<()> {
     let (target, layer) = (order.root.join("workspace"), order.root.join(".layer"));
     fs::create_dir(&target)?;
-    tmpfs(&layer, disk, "0755")?;
+    tmpfs(&layer, order.limits.disk, "0755")?;
     let (upper, work) = (layer.join("upper"), layer.join("work"));
     fs::create_dir(&upper)?;
     fs::create_dir(&work)?;
@@ -155,7 +155,7 @@ fn workspace(order: &Order, disk: u64) -> io::Result<()> {
 
 /// Puts the changed files over the tree; here a link in it can't lead to anything of the host's.
 fn change(order: &Order) -> io::Result<()> {
-    for (path, text) in &order.changes {
+    for Change { path, text } in &order.changes {
         if Path::new(path).components().any(|part| !matches!(part, Component::Normal(_))) {
             return Err(io::Error::other(format!("{path:?} leads out of the tree")));
         }

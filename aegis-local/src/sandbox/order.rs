@@ -13,7 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::Limits;
 
 /// Largest message that is read.
-pub(crate) const LARGEST: u32 = 256 << 20;
+const LARGEST: u32 = 256 << 20;
+
+/// One file to put over a tree; no text deletes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) path: String,
+    pub(crate) text: Option<String>,
+}
 
 /// One command and all that is around it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,8 +29,8 @@ pub(crate) struct Order {
     pub(crate) root: PathBuf,
     /// The unchanged tree.
     pub(crate) tree: PathBuf,
-    /// Files of the tree that are changed; no text deletes one.
-    pub(crate) changes: Vec<(String, Option<String>)>,
+    /// Files of the tree that are changed.
+    pub(crate) changes: Vec<Change>,
     /// Paths of the host that are seen, read-only.
     pub(crate) visible: Vec<PathBuf>,
     /// Folders of the host that are covered by private ones.
@@ -40,46 +47,53 @@ pub(crate) struct Order {
 /// How it ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Status {
-    pub(crate) end: Ended,
+    /// Why it ended; why the command can't be held where it did not run.
+    pub(crate) end: Result<End, String>,
     /// Milliseconds that the command ran.
     pub(crate) ms: u64,
     /// Which of the files to collect follow.
     pub(crate) reports: Vec<String>,
 }
 
-/// Why it ended.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Ended {
-    /// With this code; negative is the signal.
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum End {
+    /// The command ended with this code; negative is the signal that ended it.
     Exited(i32),
-    /// At the wall clock's limit.
+    /// The wall clock's limit was reached.
     TimedOut,
-    /// At another limit: `memory`, `processes`.
+    /// Another limit was reached: `memory`, `processes`.
     Exceeded(String),
-    /// Before the command ran: it can't be held.
-    Refused(String),
+}
+
+/// What goes before a message.
+pub(crate) fn header(message: &[u8]) -> io::Result<[u8; 4]> {
+    let length = u32::try_from(message.len()).ok().filter(|n| *n <= LARGEST);
+    Ok(length.ok_or_else(too_long)?.to_le_bytes())
+}
+
+/// The bytes of the message that comes after a header.
+pub(crate) fn length(header: [u8; 4]) -> io::Result<usize> {
+    let length = u32::from_le_bytes(header);
+    if length > LARGEST { Err(too_long()) } else { Ok(length as usize) }
+}
+
+fn too_long() -> io::Error {
+    io::Error::other("a message is too long")
 }
 
 /// Sends one message.
-pub(crate) fn send(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(message.len()).ok().filter(|n| *n <= LARGEST);
-    let length = length.ok_or_else(|| io::Error::other("a message is too long"))?;
-    to.write_all(&length.to_le_bytes())?;
+pub(super) fn send(to: &mut impl Write, message: &[u8]) -> io::Result<()> {
+    to.write_all(&header(message)?)?;
     to.write_all(message)
 }
 
 /// Receives one message.
-pub(crate) fn receive(from: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut length = [0; 4];
-    from.read_exact(&mut length)?;
-    let length = u32::from_le_bytes(length);
-    if length > LARGEST {
-        return Err(io::Error::other("a message is too long"));
-    }
-    let mut message = Vec::new();
-    from.take(length.into()).read_to_end(&mut message)?;
-    if message.len() as u64 != u64::from(length) {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
+pub(super) fn receive(from: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut header = [0; 4];
+    from.read_exact(&mut header)?;
+    let mut message = vec![0; length(header)?];
+    from.read_exact(&mut message)?;
     Ok(message)
 }

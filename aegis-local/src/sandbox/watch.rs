@@ -17,29 +17,28 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::Limits;
-use super::order::Ended;
+use super::order::End;
 
 /// How often it is counted what the command uses.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Keeps news of children for whoever asks.
-pub(super) fn hear_of_children() -> io::Result<()> {
+/// News of children, which are kept from here on.
+pub(super) fn children() -> io::Result<SignalFd> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGCHLD);
-    Ok(signals.thread_block()?)
+    signals.thread_block()?;
+    Ok(SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
 }
 
 /// Waits for the command; why it ended, and after how many milliseconds.
 pub(super) fn until_it_ends(
     child: Pid,
+    children: &SignalFd,
     host: &UnixStream,
     limits: &Limits,
-) -> io::Result<(Ended, u64)> {
+) -> io::Result<(End, u64)> {
     let begun = Instant::now();
     let wall = Duration::from_millis(limits.wall_ms);
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGCHLD);
-    let children = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
     let ended = |end| Ok((end, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)));
     loop {
         let left = wall.saturating_sub(begun.elapsed());
@@ -60,10 +59,10 @@ pub(super) fn until_it_ends(
         loop {
             match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(pid, code)) if pid == child => {
-                    return ended(Ended::Exited(code));
+                    return ended(End::Exited(code));
                 }
                 Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => {
-                    return ended(Ended::Exited(-(signal as i32)));
+                    return ended(End::Exited(-(signal as i32)));
                 }
                 Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => break,
                 Ok(_) | Err(Errno::EINTR) => {}
@@ -71,14 +70,14 @@ pub(super) fn until_it_ends(
             }
         }
         if begun.elapsed() >= wall {
-            return ended(Ended::TimedOut);
+            return ended(End::TimedOut);
         }
         let (processes, memory) = usage()?;
         if processes > limits.processes {
-            return ended(Ended::Exceeded("processes".into()));
+            return ended(End::Exceeded("processes".into()));
         }
         if memory > limits.memory {
-            return ended(Ended::Exceeded("memory".into()));
+            return ended(End::Exceeded("memory".into()));
         }
     }
 }

@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 
 use super::capture::{Captured, capture};
 use super::workspace::Tree;
-pub use crate::sandbox::Limits;
 use crate::sandbox::Program;
-use crate::sandbox::order::{self, Ended, Order, Status};
+use crate::sandbox::order::{self, Order, Status};
+pub use crate::sandbox::{End, Limits};
 
 /// System paths that programs need, and that hold no secrets.
 const SYSTEM: &[&str] = &[
@@ -92,18 +92,6 @@ impl Job {
     }
 }
 
-/// Why a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum End {
-    /// The command ended with this code; negative is the signal that ended it.
-    Exited(i32),
-    /// The wall clock's limit was reached.
-    TimedOut,
-    /// Another limit was reached: `memory`, `processes`.
-    Exceeded(String),
-}
-
 /// What came out of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -158,7 +146,7 @@ impl Isolation {
         let order = Order {
             root: root.path().to_owned(),
             tree: job.tree.base().to_owned(),
-            changes: job.tree.changes().iter().map(|c| (c.path.clone(), c.text.clone())).collect(),
+            changes: job.tree.changes().to_vec(),
             visible: shown(&job.visible),
             covers: job.covers.clone(),
             files: job.files.clone(),
@@ -191,12 +179,7 @@ impl Isolation {
         let ended = Instant::now();
         let (status, reports) =
             told.map_err(|e| refused(&format!("{} ({e}, {exit:?})", stderr.text().trim())))?;
-        let end = match status.end {
-            Ended::Exited(code) => End::Exited(code),
-            Ended::TimedOut => End::TimedOut,
-            Ended::Exceeded(what) => End::Exceeded(what),
-            Ended::Refused(why) => return Err(refused(&why)),
-        };
+        let end = status.end.map_err(|why| refused(&why))?;
         // Waiting for another verification's processes is their time, not ours.
         let wall = Duration::from_millis(status.ms) + waited;
         let started = ended.checked_sub(wall).unwrap_or(ended);
@@ -219,18 +202,14 @@ impl Isolation {
 }
 
 async fn send(to: &mut UnixStream, message: &[u8]) -> std::io::Result<()> {
-    let length = u32::try_from(message.len()).ok().filter(|n| *n <= order::LARGEST);
-    let length = length.ok_or_else(|| std::io::Error::other("the order is too long"))?;
-    to.write_all(&length.to_le_bytes()).await?;
+    to.write_all(&order::header(message)?).await?;
     to.write_all(message).await
 }
 
 async fn receive(from: &mut UnixStream) -> std::io::Result<Vec<u8>> {
-    let length = from.read_u32_le().await?;
-    if length > order::LARGEST {
-        return Err(std::io::Error::other("an answer is too long"));
-    }
-    let mut message = vec![0; length as usize];
+    let mut header = [0; 4];
+    from.read_exact(&mut header).await?;
+    let mut message = vec![0; order::length(header)?];
     from.read_exact(&mut message).await?;
     Ok(message)
 }

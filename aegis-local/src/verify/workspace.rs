@@ -10,13 +10,7 @@ use aegis_core::{Error, Result, Revision};
 use tempfile::TempDir;
 
 use super::cache::Cache;
-
-/// One file to put over a tree; no text deletes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) path: String,
-    pub(super) text: Option<String>,
-}
+use crate::sandbox::order::Change;
 
 /// A base tree and what is changed on it.
 ///

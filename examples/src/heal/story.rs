@@ -302,7 +302,8 @@ pub(super) fn as_it_should(report: &Report, options: &Options) -> bool {
 /// Whether no incident began to release before the one before it was through, a second's leeway for
 /// what is written down at the same moment.
 fn one_at_a_time(report: &Report) -> bool {
-    let mut turns: Vec<Turn> = report.incidents.iter().flat_map(|row| row.turns.clone()).collect();
+    let mut turns: Vec<Turn> =
+        report.incidents.iter().flat_map(|row| &row.turns).copied().collect();
     turns.sort_unstable_by_key(|turn| turn.from);
     turns.windows(2).all(|two| two[0].to.is_some_and(|to| two[1].from + 1_000 >= to))
 }
