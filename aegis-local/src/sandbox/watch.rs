@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
 
 use super::Limits;
 use super::order::End;
@@ -98,7 +98,8 @@ fn usage() -> io::Result<(u64, u64)> {
         let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
         pages += resident.saturating_sub(shared);
     }
-    Ok((processes, pages * 4_096))
+    let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|size| u64::try_from(size).ok());
+    Ok((processes, pages * page.unwrap_or(4_096)))
 }
 
 /// Ends everything else, so that what is collected no longer changes.
