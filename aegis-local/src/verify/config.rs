@@ -19,6 +19,14 @@ pub struct PythonVerifierConfig {
     pub max_lines: usize,
     /// How often the failure must stay away on the patched tree: 3.
     pub repeats: u32,
+    /// How often the suite runs on the base, so that tests that do not always end the same way
+    /// show: 3.
+    pub base_runs: u32,
+    /// Faults that are put into the changed lines, to see whether tests notice: 4.
+    pub faults: usize,
+    /// Milliseconds for everything that is asked of a patch once its base is known: 900,000. What
+    /// does not fit is named, and lowers the score.
+    pub deadline_ms: u64,
     /// Milliseconds that one run of the suite may take: 120,000.
     pub suite_ms: u64,
     /// Milliseconds until the service has to be healthy: 10,000.
@@ -47,6 +55,9 @@ impl Default for PythonVerifierConfig {
             max_files: 3,
             max_lines: 60,
             repeats: 3,
+            base_runs: 3,
+            faults: 4,
+            deadline_ms: 900_000,
             suite_ms: 120_000,
             start_ms: 10_000,
             request_ms: 5_000,

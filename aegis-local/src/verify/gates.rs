@@ -4,7 +4,8 @@ use aegis_core::Confidence;
 use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::patch::{FileChange, check_path, unified};
 
-use super::pytest::{Regressions, Suite};
+use super::canary::Hatched;
+use super::suite::{Base, Regressions, Suite};
 use super::source::Facts;
 use crate::python::check_for;
 
@@ -151,20 +152,20 @@ fn own(module: &str, files: &[String]) -> bool {
 }
 
 /// The base has tests that pass, so that there is something to break.
-pub(super) fn base_tests(base: &Suite) -> GateReport {
+pub(super) fn base_tests(base: &Base) -> GateReport {
     const GATE: &str = "base-tests";
     match &base.report {
         Err(why) if base.empty => cap(GATE, format!("on the base {why}")),
         Err(why) => deny(GATE, format!("on the base {why}")),
         Ok(report) => match report.counts().passed {
             0 => cap(GATE, "no test passes on the base"),
-            n => pass(GATE, format!("{n} tests pass on the base")),
+            n => pass(GATE, format!("{n} tests pass on the base{}", flaky(base))),
         },
     }
 }
 
 /// Every test of the base is still there, and what passed still passes.
-pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
+pub(super) fn tests(base: &Base, after: &Suite) -> GateReport {
     const GATE: &str = "tests";
     let (before, after) = match (&base.report, &after.report) {
         (Err(_), Err(why)) if base.empty && after.empty => return pass(GATE, why.clone()),
@@ -173,7 +174,8 @@ pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
         (Err(_), Ok(_)) => return pass(GATE, "no test on the base to compare with"),
         (Ok(before), Ok(after)) => (before, after),
     };
-    let Regressions { failing, skipped, gone } = Regressions::between(before, after);
+    let found = Regressions::between(before, &base.flaky, after);
+    let Regressions { failing, skipped, gone } = found;
     if !failing.is_empty() {
         deny(GATE, format!("fails and did not before: {}", first_of(&failing)))
     } else if !skipped.is_empty() {
@@ -183,6 +185,30 @@ pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
     } else {
         let counts = after.counts();
         pass(GATE, format!("{} pass, {} fail as before", counts.passed, counts.failed))
+    }
+}
+
+fn flaky(base: &Base) -> String {
+    match base.flaky.len() {
+        0 => String::new(),
+        n => format!("; {n} do not end the same way each time and do not count"),
+    }
+}
+
+/// Tests of ours that have to fail did: what the others report can be believed.
+pub(super) fn canaries(base: &Base, after: &Suite) -> GateReport {
+    const GATE: &str = "canaries";
+    match (base.planted, after.hatched) {
+        (true, Some(hatched)) if hatched.held() => {
+            pass(GATE, format!("{} tests that have to fail do", hatched.failed))
+        }
+        (true, Some(Hatched { planted, reported, failed })) => deny(
+            GATE,
+            format!("of {planted} tests that have to fail {reported} are reported and {failed} fail"),
+        ),
+        (true, None) if base.empty && after.empty => cap(GATE, "no test runs"),
+        (true, None) => deny(GATE, "the run reports none of the tests that have to fail"),
+        (false, _) => cap(GATE, "the suite does not run with tests of ours that have to fail"),
     }
 }
 

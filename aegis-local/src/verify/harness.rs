@@ -13,6 +13,9 @@ use super::workspace::Tree;
 
 pub(super) const REPLAY: &str = include_str!("harness/replay.py");
 pub(super) const SEARCH: &str = include_str!("harness/search.py");
+pub(super) const PROBE: &str = include_str!("harness/probe.py");
+const CALLS: &str = include_str!("harness/calls.py");
+const CANON: &str = include_str!("harness/canon.py");
 const INPUTS: &str = include_str!("harness/inputs.py");
 const SHAPES: &str = include_str!("harness/shapes.py");
 const LINES: &str = include_str!("harness/lines.py");
@@ -93,7 +96,8 @@ pub(super) struct CallReport {
     pub(super) value: String,
 }
 
-#[derive(Debug, Deserialize)]
+/// What a call raised.
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Raised {
     pub(super) kind: String,
     pub(super) message: String,
@@ -101,6 +105,15 @@ pub(super) struct Raised {
     pub(super) explicit: bool,
     /// Whether the call reached the service's code.
     pub(super) inside: bool,
+    /// The innermost function of the service's code.
+    pub(super) function: String,
+}
+
+impl Raised {
+    /// Type and message, for people.
+    pub(super) fn describe(&self) -> String {
+        format!("{}: {}", self.kind, self.message)
+    }
 }
 
 /// Runs one of the scripts with its case; `report` is what it writes.
@@ -117,6 +130,8 @@ pub(super) async fn run(
     for (name, text) in [
         ("harness.py", script),
         ("case.json", &case),
+        ("calls.py", CALLS),
+        ("canon.py", CANON),
         ("inputs.py", INPUTS),
         ("shapes.py", SHAPES),
         ("lines.py", LINES),

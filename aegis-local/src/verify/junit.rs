@@ -20,6 +20,8 @@ pub enum TestOutcome {
 pub struct Report {
     /// How each test ended; one that is reported twice keeps its worst outcome.
     pub tests: BTreeMap<String, TestOutcome>,
+    /// File of each test, where the report names it.
+    pub files: BTreeMap<String, String>,
     /// How many the suite says it ran.
     pub declared: Option<usize>,
     /// How many entries there are.
@@ -72,6 +74,9 @@ impl Report {
                 "testcase" => {
                     let class = attribute(tag, "classname").unwrap_or_default();
                     let id = format!("{class}::{}", attribute(tag, "name")?);
+                    if let Some(file) = attribute(tag, "file") {
+                        report.files.insert(id.clone(), file);
+                    }
                     let case = (id, TestOutcome::Passed);
                     if empty {
                         report.close(case);

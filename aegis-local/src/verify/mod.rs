@@ -12,24 +12,31 @@
 //! code written to deceive the runner can; and a patch that passes everything may still be wrong.
 
 mod cache;
+mod canary;
 pub mod capture;
 mod config;
+mod deep;
 pub mod environment;
 mod gates;
 mod harness;
+mod hunks;
 pub mod isolation;
 pub mod junit;
+mod mutate;
+mod probe;
 mod prove;
 mod pytest;
+mod renamed;
 mod reproduce;
 mod revert;
 mod runner;
 mod score;
 mod source;
+mod suite;
 mod verifier;
 mod wanted;
 pub mod workspace;
 
 pub use config::PythonVerifierConfig;
-pub use pytest::BaseSuite;
+pub use suite::BaseSuite;
 pub use verifier::PythonVerifier;

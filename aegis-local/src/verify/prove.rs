@@ -10,12 +10,13 @@ use aegis_core::patch::FileChange;
 use aegis_core::{Error, Revision};
 
 use super::config::PythonVerifierConfig;
+use super::deep::Depth;
 use super::gates::{self, Provoked, Returned};
 use super::isolation::Outcome;
-use super::pytest::Suite;
 use super::reproduce::{OnBase, OnPatched, Runs};
 use super::revert;
 use super::score::{Evidence, Ran};
+use super::suite::{Base, Suite};
 
 /// Why nothing was tried.
 pub(super) const NO_TRACE: &str = "no stack trace with a frame in the repository";
@@ -41,12 +42,14 @@ pub(super) struct Proof<'a> {
     subject: Subject,
     started: Instant,
     gates: Vec<GateReport>,
+    seen: Seen,
+    depth: Option<Depth>,
     runs: Runs,
     verification: Verification,
 }
 
 /// What the failure did on the base, and each time on the patched tree.
-pub(super) type Failure = Option<(Arc<OnBase>, Vec<OnPatched>)>;
+pub(super) type Failure = (Arc<OnBase>, Vec<OnPatched>);
 
 impl<'a> Proof<'a> {
     pub(super) fn new(fix: &'a Fix, base: Revision) -> Self {
@@ -55,6 +58,8 @@ impl<'a> Proof<'a> {
             subject: Subject::Patch,
             started: Instant::now(),
             gates: Vec::new(),
+            seen: Seen::of(&[]),
+            depth: None,
             runs: Vec::new(),
             verification: Verification::new(fix.digest(), base, Held::Strong),
         }
@@ -101,33 +106,36 @@ impl<'a> Proof<'a> {
         parses
     }
 
-    /// Takes in what the runs showed.
-    pub(super) fn conclude(
+    /// Takes in what the suite showed.
+    pub(super) fn compare(
         &mut self,
-        changes: &[FileChange],
         (compile, compiled): (Outcome, Result<(), String>),
-        base: &Suite,
+        base: &Base,
         after: &Suite,
-        failure: Failure,
     ) {
-        self.runs.extend([compile.ran, base.ran, after.ran]);
-        // Its place is before the imports, which only mean something in a file that compiles.
-        let at = self.gates.iter().position(|g| g.gate == "new-imports");
-        self.gates.insert(at.unwrap_or(self.gates.len()), gates::syntax(compiled));
+        self.runs.extend([compile.ran, after.ran]);
+        self.runs.extend(&base.runs);
+        self.gates.push(gates::syntax(compiled));
         match self.subject {
             Subject::Patch => {
                 self.gates.push(gates::claim(self.fix.claimed));
-                self.gates.extend([gates::base_tests(base), gates::tests(base, after)]);
+                self.gates.extend([gates::base_tests(base), gates::canaries(base, after)]);
+                self.gates.push(gates::tests(base, after));
             }
-            Subject::Revert { .. } => self.gates.push(revert::tests(base, after)),
+            Subject::Revert { .. } => {
+                self.gates.extend([gates::canaries(base, after), revert::tests(base, after)]);
+            }
         }
+    }
 
-        let (again, reproduction) = match failure {
-            None => (Vec::new(), Reproduction::NotReproduced(String::from(NO_TRACE))),
+    /// Takes in what the failure did.
+    pub(super) fn provoke(&mut self, failure: Option<&Failure>) {
+        let reproduction = match failure {
+            None => Reproduction::NotReproduced(String::from(NO_TRACE)),
             Some((on_base, again)) => {
-                self.runs.extend(on_base.runs.iter().copied());
-                self.runs.extend(again.iter().flat_map(|a| a.runs.iter().copied()));
-                (again, on_base.reproduction())
+                self.runs.extend(on_base.runs.iter().chain(again.iter().flat_map(|a| &a.runs)));
+                self.seen = Seen::of(again);
+                on_base.reproduction()
             }
         };
         let how = match &reproduction {
@@ -135,38 +143,52 @@ impl<'a> Proof<'a> {
             Reproduction::Reproduced(how) => Ok(how.as_str()),
             _ => Ok("does not apply"),
         };
-        let (provoked, returned) = worst(&again);
+        let provoked = self.seen.provoked.as_ref();
         match self.subject {
             Subject::Patch => {
                 self.gates.push(gates::reproduction(how));
-                if let Some(provoked) = &provoked {
+                if let Some(provoked) = provoked {
                     self.gates.push(gates::reproduction_fixed(provoked));
-                    self.gates.push(gates::types(returned));
+                    self.gates.push(gates::types(self.seen.returned));
                 }
             }
             Subject::Revert { .. } => {
                 self.gates.push(revert::reproduction(how));
-                self.gates.extend(provoked.as_ref().map(revert::reproduction_fixed));
+                self.gates.extend(provoked.map(revert::reproduction_fixed));
             }
         }
+        self.verification.reproduction = reproduction;
+    }
 
-        let mut ran = Ran::new();
-        for (path, lines) in again.into_iter().flat_map(|a| a.lines) {
-            ran.entry(path).or_default().extend(lines);
-        }
+    /// Whether there is a point in asking more: of a patch that nothing denied.
+    pub(super) fn goes_deeper(&self) -> bool {
+        self.subject == Subject::Patch && self.gates.iter().all(|g| g.answer != GateAnswer::Deny)
+    }
+
+    /// Takes in what more was asked.
+    pub(super) fn deepen(&mut self, depth: Depth) {
+        self.runs.extend(&depth.runs);
+        self.gates.extend(depth.gates());
+        self.depth = Some(depth);
+    }
+
+    /// Scores it.
+    pub(super) fn score(&mut self, changes: &[FileChange], base: &Base, after: &Suite) {
         let tests = Tests::new(base.counts(), after.counts());
+        let provoked = self.seen.provoked.as_ref();
         let evidence = Evidence {
             fix: self.fix,
             changes,
             after: tests.after,
             suite: after.coverage.as_ref(),
-            reproduction: &ran,
+            reproduction: &self.seen.ran,
             reproduced: matches!(
                 provoked,
                 Some(Provoked::Gone(_) | Provoked::Missing(_) | Provoked::Raised(_))
             ),
             raises: matches!(provoked, Some(Provoked::Raised(_))),
-            returned,
+            returned: self.seen.returned,
+            depth: self.depth.as_ref(),
         };
         let (score, mut notes) = match self.subject {
             Subject::Patch => evidence.score(),
@@ -178,12 +200,9 @@ impl<'a> Proof<'a> {
         if let Some(Provoked::Gone(seen)) = provoked {
             notes.push(format!("after the fix: {seen}"));
         }
-        let verification = self.verification.clone();
-        self.verification = verification
-            .with_reproduction(reproduction)
-            .with_tests(tests)
-            .with_score(score)
-            .with_notes(notes);
+        notes.extend(self.depth.iter().flat_map(Depth::notes));
+        (self.verification.tests, self.verification.score) = (tests, score);
+        self.verification.notes = notes;
     }
 
     /// The verification, with the time that the service's own processes took in this call.
@@ -196,18 +215,36 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// The worst of several goes.
-fn worst(again: &[OnPatched]) -> (Option<Provoked>, Returned) {
-    let rank = |p: &Provoked| match p {
-        Provoked::Gone(_) => 0,
-        Provoked::Raised(_) => 1,
-        Provoked::Missing(_) => 2,
-        Provoked::Other(_) => 3,
-        Provoked::Broken(_) => 4,
-    };
-    let provoked = again.iter().map(|a| &a.provoked).max_by_key(|p| rank(p)).cloned();
-    let returned = again.iter().map(|a| a.returned).max().unwrap_or(Returned::Unknown);
-    (provoked, returned)
+/// What was seen over several goes on the patched tree.
+#[derive(Debug)]
+struct Seen {
+    /// The worst of them.
+    provoked: Option<Provoked>,
+    /// The worst that was returned.
+    returned: Returned,
+    /// Lines that ran in any of them.
+    ran: Ran,
+}
+
+impl Seen {
+    fn of(again: &[OnPatched]) -> Self {
+        let rank = |p: &Provoked| match p {
+            Provoked::Gone(_) => 0,
+            Provoked::Raised(_) => 1,
+            Provoked::Missing(_) => 2,
+            Provoked::Other(_) => 3,
+            Provoked::Broken(_) => 4,
+        };
+        let mut ran = Ran::new();
+        for (path, lines) in again.iter().flat_map(|a| &a.lines) {
+            ran.entry(path.clone()).or_default().extend(lines);
+        }
+        Self {
+            provoked: again.iter().map(|a| &a.provoked).max_by_key(|p| rank(p)).cloned(),
+            returned: again.iter().map(|a| a.returned).max().unwrap_or(Returned::Unknown),
+            ran,
+        }
+    }
 }
 
 /// How long at least one of the runs was going on.

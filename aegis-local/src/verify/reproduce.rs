@@ -12,6 +12,7 @@ use super::harness::{
     SearchReport, address, read, run,
 };
 use super::isolation::Outcome;
+use super::probe::{Around, Prober};
 use super::runner::Runner;
 use super::score::Ran;
 use super::wanted::{Target, Wanted};
@@ -48,6 +49,8 @@ pub(super) struct OnBase {
     pub(super) recipe: Option<Recipe>,
     /// How, or what was tried.
     pub(super) how: String,
+    /// What other small calls do.
+    pub(super) around: Around,
     pub(super) runs: Runs,
 }
 
@@ -79,9 +82,26 @@ pub(super) struct Reproducer<'a> {
 }
 
 impl Reproducer<'_> {
+    /// Makes it happen, and looks at what the function does around it.
+    pub(super) async fn on_base(
+        &self,
+        tree: &Tree,
+        triggers: &[Trigger],
+        targets: &[Target],
+    ) -> Result<OnBase> {
+        let Self { runner, bounds, wanted } = self;
+        let prober = Prober { runner, bounds, wanted };
+        let (mut on_base, around) = tokio::try_join!(
+            self.made_to_happen(tree, triggers, targets),
+            prober.on_base(tree, targets)
+        )?;
+        on_base.runs.extend(&around.runs);
+        Ok(OnBase { around, ..on_base })
+    }
+
     /// Tries the requests, then the search; what the search finds has to happen again from a clean
     /// start.
-    pub(super) async fn on_base(
+    async fn made_to_happen(
         &self,
         tree: &Tree,
         triggers: &[Trigger],
@@ -107,7 +127,8 @@ impl Reproducer<'_> {
                         .collect();
                     if let Some(first) = hits.first() {
                         let how = format!("{} {} raises it", first.method, first.target);
-                        return Ok(OnBase { recipe: Some(Recipe::Requests(hits)), how, runs });
+                        let recipe = Some(Recipe::Requests(hits));
+                        return Ok(OnBase { recipe, how, around: Around::default(), runs });
                     }
                     tried.push(format!("{} requests did not raise it", requests.len()));
                 }
@@ -130,12 +151,13 @@ impl Reproducer<'_> {
                 runs.push(outcome.ran);
                 if report.is_ok_and(|r| r.raised.is_some_and(|raised| raised.same)) {
                     let how = found.describe();
-                    return Ok(OnBase { recipe: Some(Recipe::Call(found)), how, runs });
+                    let recipe = Some(Recipe::Call(found));
+                    return Ok(OnBase { recipe, how, around: Around::default(), runs });
                 }
                 tried.push(format!("call {calls} raised it once, and not from a clean start"));
             }
         }
-        Ok(OnBase { recipe: None, how: tried.join("; "), runs })
+        Ok(OnBase { recipe: None, how: tried.join("; "), around: Around::default(), runs })
     }
 
     /// Does on the patched tree what made it happen on the base; notes the lines of `files` that run.
@@ -267,7 +289,7 @@ impl Reproducer<'_> {
 
 impl Raised {
     fn judge(&self, found: &Found) -> Provoked {
-        let what = format!("{} raises {}: {}", found.describe(), self.kind, self.message);
+        let what = format!("{} raises {}", found.describe(), self.describe());
         match (self.same, self.explicit, self.inside) {
             (true, _, _) => Provoked::Broken(format!("still {what}")),
             (false, true, _) => Provoked::Raised(what),

@@ -3,7 +3,7 @@
 use aegis_core::model::{GateReport, Score};
 
 use super::gates::{Provoked, cap, deny, first_of, pass};
-use super::pytest::{Regressions, Suite};
+use super::suite::{Base, Regressions, Suite};
 use super::score::Evidence;
 
 /// Terms of the quality of a revert: name, weight in basis points.
@@ -25,7 +25,7 @@ pub(super) fn not_clean(why: impl Into<String>) -> GateReport {
 
 /// Nothing fails on the reverted tree that did not fail before. Tests that came with the release may
 /// go with it.
-pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
+pub(super) fn tests(base: &Base, after: &Suite) -> GateReport {
     const GATE: &str = "tests";
     let none = Default::default();
     let after = match &after.report {
@@ -34,7 +34,7 @@ pub(super) fn tests(base: &Suite, after: &Suite) -> GateReport {
         Ok(after) => after,
     };
     // A release that broke its own suite has nothing to compare with: then all of it has to pass.
-    let found = Regressions::between(base.report.as_ref().unwrap_or(&none), after);
+    let found = Regressions::between(base.report.as_ref().unwrap_or(&none), &base.flaky, after);
     let counts = after.counts();
     if !found.failing.is_empty() {
         deny(GATE, format!("fails and did not before: {}", first_of(&found.failing)))
@@ -118,6 +118,7 @@ mod tests {
                 reproduced: false,
                 raises: false,
                 returned: Returned::Unknown,
+                depth: None,
             };
             score(&evidence, known, others).0
         };

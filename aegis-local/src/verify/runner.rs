@@ -6,7 +6,9 @@ use aegis_core::{Result, Revision};
 
 use super::environment::Environment;
 use super::isolation::{Isolation, Job, Limits, Outcome};
-use super::pytest::{COVER, COVERAGE, JUNIT, Suite, with_coverage};
+use super::canary::Canaries;
+use super::pytest::{COVERAGE, JUNIT, Plan};
+use super::suite::{Base, Suite};
 use super::workspace::Tree;
 use crate::service::ServiceSpec;
 
@@ -103,19 +105,69 @@ impl Runner {
         Ok((outcome, verdict))
     }
 
-    /// Runs the suite; where files are named, with their coverage if it can be had.
-    pub(super) async fn suite(&self, tree: &Tree, measured: Option<&[&str]>) -> Result<Suite> {
-        let rewritten = measured
-            .filter(|_| self.environment.distribution("coverage").is_some())
-            .and_then(|files| with_coverage(&self.spec.test, files));
-        let command = rewritten.as_deref().unwrap_or(&self.spec.test);
-        let mut job = self.job(tree, ["/bin/sh", "-c", command]);
-        let added = format!("-p no:cacheprovider --junitxml=/out/{JUNIT}");
-        let own = self.spec.env.get("PYTEST_ADDOPTS").map_or("", String::as_str);
-        job.env.insert("PYTEST_ADDOPTS".to_owned(), format!("{own} {added}"));
-        job.files.insert("cover.py".to_owned(), COVER.to_owned());
+    /// Runs the suite `times` on the base, each time with another seed of Python's hashes, so that what
+    /// hangs on the order of a set shows. Canaries are left out where the suite does not run with them.
+    pub(super) async fn base(&self, tree: &Tree, times: u32) -> Result<Base> {
+        let mut plant = true;
+        let mut suites = Vec::new();
+        for seed in 0..times.max(1) {
+            let mut suite = self.run_suite(tree, None, plant, seed).await?;
+            if seed == 0 && suite.report.is_err() && !suite.empty {
+                let without = self.run_suite(tree, None, false, seed).await?;
+                if without.report.is_ok() {
+                    (plant, suite) = (false, without);
+                }
+            }
+            let broken = suite.report.is_err();
+            suites.push(suite);
+            if broken {
+                break;
+            }
+        }
+        Ok(Base::of(&suites))
+    }
+
+    /// Runs the suite once; where files are named, with their coverage if it can be had. `plant` says
+    /// whether canaries are planted.
+    pub(super) async fn suite(
+        &self,
+        tree: &Tree,
+        measured: Option<&[&str]>,
+        plant: bool,
+    ) -> Result<Suite> {
+        self.run_suite(tree, measured, plant, 0).await
+    }
+
+    /// Runs another command as the suite is run.
+    pub(super) async fn command(&self, tree: &Tree, command: &str) -> Result<Suite> {
+        let plan = Plan::new(command, None, None, &self.spec.env);
+        let outcome = self.run(&self.planned(tree, plan, 0)).await?;
+        Ok(Suite::read(&outcome, None))
+    }
+
+    async fn run_suite(
+        &self,
+        tree: &Tree,
+        measured: Option<&[&str]>,
+        plant: bool,
+        seed: u32,
+    ) -> Result<Suite> {
+        let canaries = plant.then(Canaries::draw);
+        let measured = measured.filter(|_| self.environment.distribution("coverage").is_some());
+        let plan = Plan::new(&self.spec.test, measured, canaries.as_ref(), &self.spec.env);
+        let outcome = self.run(&self.planned(tree, plan, seed)).await?;
+        Ok(Suite::read(&outcome, canaries.as_ref()))
+    }
+
+    fn planned(&self, tree: &Tree, plan: Plan, seed: u32) -> Job {
+        let mut job = self.job(tree, ["/bin/sh", "-c", &plan.command]);
+        if !self.spec.env.contains_key("PYTHONHASHSEED") {
+            job.env.insert("PYTHONHASHSEED".to_owned(), seed.to_string());
+        }
+        job.env.extend(plan.env);
+        job.files.extend(plan.files);
         job.collect = vec![JUNIT.to_owned(), COVERAGE.to_owned()];
-        Ok(Suite::read(&self.run(&job).await?))
+        job
     }
 }
 

@@ -6,8 +6,9 @@ use aegis_core::Confidence;
 use aegis_core::model::{Fix, Score, TestCounts};
 use aegis_core::patch::{FileChange, changed_lines};
 
+use super::deep::{Depth, Faults, Step};
 use super::gates::{Returned, changed};
-use super::pytest::FileCoverage;
+use super::suite::FileCoverage;
 use super::source::Facts;
 
 /// Lines that ran by file, whoever ran them.
@@ -28,29 +29,40 @@ pub(super) struct Evidence<'a> {
     /// Whether another exception is raised on purpose in its place.
     pub(super) raises: bool,
     pub(super) returned: Returned,
+    /// What more was asked of it.
+    pub(super) depth: Option<&'a Depth>,
 }
 
 /// Terms of the quality: name, weight in basis points.
 ///
-/// They add up to 10,000. `reproduction`: the failure happened before and is gone. `size`: full up to
-/// 10 changed lines, then falling to 30% at 60. `meaning`: the fix says what the changed code means.
+/// They add up to 10,000. `reproduction`: the failure happened before and is gone. `neighbours`:
+/// inputs around it, those that failed in the same way and those that worked, do as they should;
+/// half where none is known. `faults`: the share of faults put into the changed lines that the
+/// reproduction or the suite noticed; half where there is no place for one. `size`: full up to 10
+/// changed lines, then falling to 30% at 60. `meaning`: the fix says what the changed code means.
 /// `claim`: its author's own confidence. `handlers`: no handler added that catches everything.
 /// `branches`: the share of added branches that ran. `annotation`: the reproduced call returned what
 /// its annotation says; half where there is nothing to compare, none where it raises on purpose.
-const WEIGHTS: [(&str, u32); 7] = [
-    ("reproduction", 3500),
-    ("size", 1500),
+/// A step that did not fit the deadline counts as nothing.
+const WEIGHTS: [(&str, u32); 9] = [
+    ("reproduction", 3000),
+    ("neighbours", 1000),
+    ("faults", 1000),
+    ("size", 1000),
     ("meaning", 1000),
-    ("claim", 1500),
+    ("claim", 1000),
     ("handlers", 1000),
-    ("branches", 1000),
+    ("branches", 500),
     ("annotation", 500),
 ];
 
 impl Evidence<'_> {
     /// The score of a patch and a note for each of its terms.
     pub(super) fn score(&self) -> (Score, Vec<String>) {
-        self.weigh(None, WEIGHTS.into_iter().zip(self.shares()))
+        let (score, mut notes) = self.weigh(None, WEIGHTS.into_iter().zip(self.shares()));
+        let survivors = self.depth.and_then(|d| d.faults.done()).map(|f| &f.survivors);
+        notes.extend(survivors.into_iter().flatten().map(|s| format!("nothing notices {s}")));
+        (score, notes)
     }
 
     /// The score from the terms of the quality, each with its share. `run` says why every changed
@@ -112,7 +124,7 @@ impl Evidence<'_> {
         self.reproduction.get(path).is_some_and(|lines| lines.contains(&line))
     }
 
-    fn shares(&self) -> [f64; 7] {
+    fn shares(&self) -> [f64; 9] {
         let full = |yes: bool| if yes { 1.0 } else { 0.0 };
         let size = u32::try_from(changed(self.changes)).unwrap_or(u32::MAX).saturating_sub(10);
         let annotation = match self.returned {
@@ -124,6 +136,8 @@ impl Evidence<'_> {
         let (broad, branches) = self.added();
         [
             full(self.reproduced),
+            self.neighbours(),
+            self.faults(),
             (1.0 - 0.7 * f64::from(size) / 50.0).max(0.0),
             full(!self.fix.meaning.trim().is_empty()),
             self.fix.claimed.ratio(),
@@ -131,6 +145,25 @@ impl Evidence<'_> {
             branches,
             annotation,
         ]
+    }
+
+    fn neighbours(&self) -> f64 {
+        match self.depth.map(|d| &d.neighbours) {
+            Some(Step::Done(seen)) if seen.siblings + seen.worked == 0 => 0.5,
+            Some(Step::Done(seen)) if seen.holds() => 1.0,
+            Some(Step::NotAsked(_)) => 0.5,
+            _ => 0.0,
+        }
+    }
+
+    fn faults(&self) -> f64 {
+        match self.depth.map(|d| &d.faults) {
+            Some(Step::Done(Faults { noticed, survivors, untried })) => {
+                let survivors = u32::try_from(survivors.len()).unwrap_or(u32::MAX);
+                ratio(*noticed, noticed + survivors + untried).unwrap_or(0.5)
+            }
+            _ => 0.0,
+        }
     }
 
     /// Whether a broad handler was added, and the share of added branches that ran.
@@ -165,11 +198,22 @@ mod tests {
     use aegis_core::model::FixKind;
     use aegis_core::patch::{Patch, Tier};
 
+    use super::super::probe::Neighbours;
     use super::*;
 
     const BEFORE: &str = "def mean(v):\n    return sum(v) / len(v)\n";
     const AFTER: &str =
         "def mean(v):\n    if not v:\n        return 0.0\n    return sum(v) / len(v)\n";
+
+    fn deep_and_well() -> Depth {
+        Depth {
+            renamed: Step::NotAsked(""),
+            neighbours: Step::Done(Neighbours { worked: 1, ..Neighbours::default() }),
+            parts: Step::NotAsked(""),
+            faults: Step::Done(Faults { noticed: 1, ..Faults::default() }),
+            runs: Vec::new(),
+        }
+    }
 
     fn evidence(after: &str, check: impl FnOnce(&mut Evidence<'_>)) -> Score {
         let change = FileChange {
@@ -187,6 +231,7 @@ mod tests {
             FileCoverage { executed: [1, 2, 4].into(), missing: [3].into() },
         )]);
         let ran = Ran::from([("m.py".to_owned(), [2, 3].into())]);
+        let depth = deep_and_well();
         let mut evidence = Evidence {
             fix: &fix,
             changes: &[change],
@@ -196,6 +241,7 @@ mod tests {
             reproduced: true,
             raises: false,
             returned: Returned::AsAnnotated,
+            depth: Some(&depth),
         };
         check(&mut evidence);
         evidence.score().0
@@ -232,6 +278,7 @@ mod tests {
         };
         lower(|e| e.reproduced = false);
         lower(|e| e.raises = true);
+        lower(|e| e.depth = None);
         lower(|e| e.returned = Returned::Otherwise);
         let broad = "def mean(v):\n    try:\n        return sum(v) / len(v)\n    except Exception:\n        \
                      return 0.0\n";

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use aegis_core::model::{Case, Fix, FixKind, Release, Reproduction, Verification};
+use aegis_core::model::{Case, Fix, FixKind, Release, Reproduction, Trigger, Verification};
 use aegis_core::patch::{FileChange, Patch};
 use aegis_core::port::Repository;
 use aegis_core::stage::Verifier;
@@ -13,13 +14,14 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
 use super::cache::Cache;
 use super::config::PythonVerifierConfig;
+use super::deep::Deep;
 use super::environment::Environment;
 use super::isolation::Isolation;
-use super::prove::{Failure, NO_TRACE, Proof};
-use super::pytest::{BaseSuite, Suite};
-use super::reproduce::{OnBase, Reproducer};
+use super::prove::{NO_TRACE, Proof};
+use super::reproduce::{OnBase, OnPatched, Reproducer};
 use super::runner::Runner;
-use super::wanted::Wanted;
+use super::suite::{Base, BaseSuite};
+use super::wanted::{Target, Wanted};
 use super::workspace::{self, Exports, Tree};
 use crate::git::{GitRepository, TakenBack};
 use crate::sandbox::Program;
@@ -49,7 +51,7 @@ pub struct PythonVerifier {
     exports: Exports,
     environment: AsyncMutex<Option<Environment>>,
     isolation: OnceCell<Isolation>,
-    suites: Cache<(String, Digest), Suite>,
+    suites: Cache<(String, Digest), Base>,
     failures: Cache<(String, Digest, Digest), OnBase>,
 }
 
@@ -99,37 +101,34 @@ impl PythonVerifier {
     /// Errors: as [`check`](Self::check), and `NotFound` for a base that is not in the repository.
     pub async fn warm(&self, base: &Revision) -> Result<BaseSuite> {
         let (runner, tree, name) = self.prepare(base).await?;
-        self.base_suite(&runner, &tree, &name).await.map(|suite| BaseSuite::of(&suite))
+        self.base_suite(&runner, &tree, &name).await.map(|base| BaseSuite::of(&base))
     }
 
     /// Tries to make the case's failure happen on `base`, with no fix in sight.
     pub async fn reproduce(&self, case: &Case, base: &Revision) -> Result<Reproduction> {
         let (runner, tree, key) = self.prepare(base).await?;
-        let files = tree.files()?;
-        Ok(match self.failure(case, &runner, &tree, &key, &files, None).await? {
-            Some((on_base, _)) => on_base.reproduction(),
-            None => Reproduction::NotReproduced(String::from(NO_TRACE)),
-        })
+        let Some((wanted, targets)) = Wanted::of(case, &tree.files()?) else {
+            return Ok(Reproduction::NotReproduced(String::from(NO_TRACE)));
+        };
+        let bounds = self.config.bounds();
+        let reproducer = Reproducer { runner: &runner, bounds: &bounds, wanted: &wanted };
+        let failure = self.failure(&reproducer, &targets, triggers(case), (&tree, &key), None);
+        Ok(failure.await?.0.reproduction())
     }
 
     /// The failure on the base, and, where there is a patched tree, several times on that.
     async fn failure(
         &self,
-        case: &Case,
-        runner: &Runner,
-        tree: &Tree,
-        key: &Key,
-        files: &[String],
+        reproducer: &Reproducer<'_>,
+        targets: &[Target],
+        triggers: &[Trigger],
+        (tree, key): (&Tree, &Key),
         patched: Option<(&Tree, &[&str])>,
-    ) -> Result<Failure> {
-        let Some((wanted, targets)) = Wanted::of(case, files) else { return Ok(None) };
-        let triggers = case.diagnosis.as_ref().map_or(&[][..], |d| &d.triggers);
-        let question = Digest::of_json(&(&wanted, &targets, triggers));
-        let bounds = self.config.bounds();
-        let reproducer = Reproducer { runner, bounds: &bounds, wanted: &wanted };
+    ) -> Result<(Arc<OnBase>, Vec<OnPatched>)> {
+        let question = Digest::of_json(&(reproducer.wanted, targets, triggers));
         let key = (key.tree.clone(), key.environment.clone(), question);
-        let on_base =
-            self.failures.get(key, || reproducer.on_base(tree, triggers, &targets)).await?;
+        let on_base = || reproducer.on_base(tree, triggers, targets);
+        let on_base = self.failures.get(key, on_base).await?;
         let mut again = Vec::new();
         if let (Some(recipe), Some((patched, measured))) = (&on_base.recipe, patched) {
             let once = || reproducer.on_patched(patched, recipe, measured);
@@ -141,7 +140,7 @@ impl PythonVerifier {
                 again.push(once().await?);
             }
         }
-        Ok(Some((on_base, again)))
+        Ok((on_base, again))
     }
 
     async fn environment(&self) -> Result<Environment> {
@@ -169,14 +168,15 @@ impl PythonVerifier {
         Ok((runner, tree, key))
     }
 
-    async fn base_suite(&self, runner: &Runner, tree: &Tree, key: &Key) -> Result<Arc<Suite>> {
+    async fn base_suite(&self, runner: &Runner, tree: &Tree, key: &Key) -> Result<Arc<Base>> {
         let key = (key.tree.clone(), key.environment.clone());
-        let suite = self.suites.get(key.clone(), || runner.suite(tree, None)).await?;
-        if suite.report.is_err() && !suite.empty {
+        let runs = || runner.base(tree, self.config.base_runs);
+        let base = self.suites.get(key.clone(), runs).await?;
+        if base.report.is_err() && !base.empty {
             // A run that broke off says nothing about the next one.
             self.suites.forget(&key);
         }
-        Ok(suite)
+        Ok(base)
     }
 
     async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
@@ -254,16 +254,50 @@ impl PythonVerifier {
             .filter(|c| c.after.is_some() && c.path.ends_with(".py"))
             .map(|c| c.path.as_str())
             .collect();
-        let failure = self.failure(case, runner, tree, key, files, Some((patched, &measured)));
-        let (compiled, base, after, failure) = tokio::try_join!(
-            runner.compile(patched, &measured),
-            self.base_suite(runner, tree, key),
-            runner.suite(patched, Some(&measured)),
-            failure,
-        )?;
-        proof.conclude(changes, compiled, &base, &after, failure);
+        let wanted = Wanted::of(case, files);
+        let bounds = self.config.bounds();
+        let reproducer = wanted.as_ref().map(|(wanted, targets)| {
+            (Reproducer { runner, bounds: &bounds, wanted }, &targets[..])
+        });
+        let failure = async {
+            let Some((reproducer, targets)) = &reproducer else { return Ok(None) };
+            let patched = Some((patched, &measured[..]));
+            self.failure(reproducer, targets, triggers(case), (tree, key), patched).await.map(Some)
+        };
+        let suites = async {
+            // What the base can be asked decides what the patched tree is asked.
+            let base = self.base_suite(runner, tree, key).await?;
+            let begun = Instant::now();
+            let after = runner.suite(patched, Some(&measured), base.planted).await?;
+            Ok::<_, Error>((base, after, begun))
+        };
+        let (compiled, (base, after, begun), failure) =
+            tokio::try_join!(runner.compile(patched, &measured), suites, failure)?;
+        proof.compare(compiled, &base, &after);
+        proof.provoke(failure.as_ref());
+        if proof.goes_deeper() {
+            let deep = Deep {
+                runner,
+                reproducer: reproducer.as_ref().map(|(reproducer, _)| reproducer),
+                on_base: failure.as_ref().map(|(on_base, _)| on_base.as_ref()),
+                base: &base,
+                after: &after,
+                tree,
+                patched,
+                changes,
+                deadline: begun + Duration::from_millis(self.config.deadline_ms),
+                faults: self.config.faults,
+            };
+            proof.deepen(deep.ask().await?);
+        }
+        proof.score(changes, &base, &after);
         Ok(())
     }
+}
+
+/// Requests that a diagnosis found to set off the failure.
+fn triggers(case: &Case) -> &[Trigger] {
+    case.diagnosis.as_ref().map_or(&[][..], |d| &d.triggers)
 }
 
 /// The two trees that are compared.

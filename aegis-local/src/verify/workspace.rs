@@ -39,6 +39,13 @@ impl Tree {
         Self { base: self.base.clone(), changes: Arc::new(changes) }
     }
 
+    /// This tree with one more file.
+    pub(super) fn with_file(&self, path: &str, text: String) -> Self {
+        let mut changes = Vec::clone(&self.changes);
+        changes.push(Change { path: path.to_owned(), text: Some(text) });
+        Self { base: self.base.clone(), changes: Arc::new(changes) }
+    }
+
     /// The folder of the unchanged tree.
     pub fn base(&self) -> &Path {
         self.base.path()

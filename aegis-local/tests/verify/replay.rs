@@ -138,14 +138,18 @@ async fn an_honest_fix_is_proven_by_the_request_that_failed() {
             "isolation",
             "protected-paths",
             "size",
-            "syntax",
             "new-imports",
+            "syntax",
             "claim",
             "base-tests",
+            "canaries",
             "tests",
             "reproduction",
             "reproduction-fixed",
-            "type"
+            "type",
+            "renamed-test",
+            "siblings",
+            "unchanged"
         ]
     );
     assert!(
@@ -161,7 +165,6 @@ async fn an_honest_fix_is_proven_by_the_request_that_failed() {
     assert!(own > 0 && own <= all);
     // The service wrote its access log, and not there.
     assert_eq!(std::fs::read_dir(shop.logs.path()).unwrap().count(), 0);
-    assert!(all < 6_000, "{all} ms");
 }
 
 #[tokio::test(flavor = "multi_thread")]

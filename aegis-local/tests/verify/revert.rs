@@ -105,7 +105,15 @@ async fn a_revert_is_proven_on_the_tree_that_is_shipped_and_its_tests_may_go() {
     assert_eq!(v.answer(), GateAnswer::Pass, "{:?}", v.gates);
     let names: Vec<&str> = v.gates.iter().map(|g| g.gate.as_str()).collect();
     let asked =
-        ["isolation", "clean-merge", "syntax", "tests", "reproduction", "reproduction-fixed"];
+        [
+        "isolation",
+        "clean-merge",
+        "syntax",
+        "canaries",
+        "tests",
+        "reproduction",
+        "reproduction-fixed",
+    ];
     assert_eq!(names, asked);
     assert_eq!(v.base, stand.shop.head());
     assert_eq!(v.tests.before, Some(TestCounts::new(2, 0)));

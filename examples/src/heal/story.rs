@@ -64,11 +64,16 @@ fn say_tests(
         Err(format!("`{command}` can't prove a fix: {why}; {how}, {more}").into())
     };
     match suite? {
-        BaseSuite::Ran { counts, failing } if failing.is_empty() => {
+        BaseSuite::Ran { counts, failing, flaky } if failing.is_empty() => {
             terminal.line(Tone::Good, format!("{} tests pass", counts.passed));
+            if !flaky.is_empty() {
+                let some = flaky.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
+                let (n, text) = (flaky.len(), "do not end the same way each time and do not count");
+                terminal.line(Tone::Plain, format!("{n} {text}: {some}"));
+            }
             Ok(())
         }
-        BaseSuite::Ran { counts, failing } => {
+        BaseSuite::Ran { counts, failing, .. } => {
             let (red, all) = (failing.len(), counts.passed + counts.failed);
             let text = format!("{red} of {all} tests fail before any change:");
             terminal.line(Tone::Bad, text);

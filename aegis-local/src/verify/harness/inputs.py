@@ -31,6 +31,8 @@ class Inputs:
     def __init__(self, module, tree, wanted, literals):
         self.module = module
         self.names = {}
+        #: Arguments, with their parameter's name, that are tried for want of anything better.
+        self.doubtful = set()
         self.wanted = wanted
         self.texts, self.numbers = literals
         for value in list(vars(module).values()):
@@ -154,8 +156,10 @@ class Inputs:
                 continue
             hint = hints.get(parameter.name, inspect.Parameter.empty)
             pool = self.pool(hint, parameter.name, uses.get(parameter.name), depth)
-            pool = unique((seeds or {}).get(parameter.name, []) + pool)
+            known = (seeds or {}).get(parameter.name, [])
+            pool = unique(known + pool)
             key = None if parameter.kind is parameter.POSITIONAL_ONLY else parameter.name
+            self.doubtful.difference_update((key, e) for e in known)
             pairs = [(key, e) for e in pool]
             if parameter.default is not parameter.empty and key is not None:
                 pairs.insert(0, (key, None))
@@ -176,7 +180,10 @@ class Inputs:
             pool += self.numbers[:6] + ["0", "1", "-1"]
         elif PLURAL.search(name):
             pool += ["[]", "[0]", "[1, 2]", "None", "{}", '[""]', "[None]"]
-        return pool + ANYTHING + self.texts[:3] + self.numbers[:3]
+        anything = ANYTHING + self.texts[:3] + self.numbers[:3]
+        if depth == 0:
+            self.doubtful.update((name, e) for e in anything if e not in pool)
+        return pool + anything
 
     def shaped(self, shape, depth=0):
         """Values that have what the body uses, then values that lack some of it."""

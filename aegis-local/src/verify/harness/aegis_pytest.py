@@ -43,14 +43,18 @@ def measured(data, analysis, path):
 def main():
     form, report, files = sys.argv[1], sys.argv[2], [f for f in sys.argv[3].split(",") if f]
     arguments = sys.argv[4:]
+    sys.path[0] = os.getcwd() if form == "module" else os.path.dirname(sys.executable)
+    sys.argv = ["pytest"] + arguments
+    if not files:
+        import pytest
+
+        sys.exit(int(pytest.main(arguments)))
     import coverage
 
     paths = [os.path.abspath(f) for f in files]
     cov = coverage.Coverage(data_file=None, config_file=False, include=paths)
     cov.set_option("report:exclude_lines", [])
     cov.set_option("run:disable_warnings", ["no-data-collected", "module-not-imported"])
-    sys.path[0] = os.getcwd() if form == "module" else os.path.dirname(sys.executable)
-    sys.argv = ["pytest"] + arguments
     import pytest
 
     cov.start()

@@ -1,0 +1,123 @@
+//! Tests of our own that have to fail: a run in which one passes proves nothing.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+
+use super::junit::{Report, TestOutcome};
+
+const PLUGIN: &str = include_str!("harness/aegis_canaries.py");
+
+/// The plugin's module, as it is named on the command line.
+pub(super) const PLUGIN_NAME: &str = "aegis_canaries";
+
+/// One way of failing each; `NAME` is drawn anew for every run.
+const FORMS: [&str; 6] = [
+    "def NAME():\n    assert False, 'NAME'\n",
+    "def NAME():\n    assert 'NAME' == 'other'\n",
+    "def NAME():\n    raise RuntimeError('NAME')\n",
+    "def NAME():\n    import pytest\n\n    pytest.fail('NAME')\n",
+    "import unittest\n\n\nclass Case(unittest.TestCase):\n    def NAME(self):\n        \
+     self.assertEqual('NAME', 'other')\n",
+    "def NAME():\n    import pytest\n\n    with pytest.raises(KeyError):\n        pass\n",
+];
+
+/// A word that nobody could have known.
+pub(super) fn word() -> String {
+    let number = RandomState::new().hash_one(0);
+    (0..12).map(|i| char::from(b'a' + u8::try_from((number >> (5 * i)) % 26).unwrap_or(0))).collect()
+}
+
+/// The canaries of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Canaries {
+    /// Name of the module and of its tests, in the order in which they are planted.
+    modules: Vec<(String, Vec<String>)>,
+    between: u64,
+}
+
+impl Canaries {
+    /// Two tests in each of three modules, with names of this run alone.
+    pub(super) fn draw() -> Self {
+        let module = |_| {
+            let tests = (0..2).map(|_| format!("test_{}", word())).collect();
+            (format!("test_{}", word()), tests)
+        };
+        Self { modules: (0..3).map(module).collect(), between: RandomState::new().hash_one(1) }
+    }
+
+    /// The files that plant them, by name.
+    pub(super) fn files(&self) -> BTreeMap<String, String> {
+        let case = serde_json::json!({ "modules": self.modules, "between": self.between });
+        let mut files = BTreeMap::from([
+            (format!("{PLUGIN_NAME}.py"), PLUGIN.to_owned()),
+            (String::from("canaries.json"), case.to_string()),
+        ]);
+        let mut forms = FORMS.iter();
+        for (module, tests) in &self.modules {
+            let bodies = tests.iter().zip(&mut forms);
+            let bodies: Vec<String> = bodies.map(|(t, form)| form.replace("NAME", t)).collect();
+            files.insert(format!("{module}.py"), bodies.join("\n\n"));
+        }
+        files
+    }
+
+    /// Takes the canaries out of a report; how many of them failed, each counted once.
+    pub(super) fn take(&self, report: &mut Report) -> Hatched {
+        let ours = |id: &str| self.modules.iter().any(|(module, _)| id.contains(module.as_str()));
+        let (found, others) =
+            std::mem::take(&mut report.tests).into_iter().partition(|(id, _)| ours(id));
+        report.tests = others;
+        let found: BTreeMap<String, TestOutcome> = found;
+        let all = self.modules.iter().map(|(_, tests)| tests.len()).sum();
+        let failed = found.values().filter(|o| **o == TestOutcome::Failed).count();
+        Hatched { planted: all, reported: found.len(), failed }
+    }
+}
+
+/// What became of the canaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Hatched {
+    pub(super) planted: usize,
+    pub(super) reported: usize,
+    pub(super) failed: usize,
+}
+
+impl Hatched {
+    /// Whether each of them failed, as it has to.
+    pub(super) fn held(self) -> bool {
+        self.planted > 0 && self.failed == self.planted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_runs_have_the_same_names() {
+        let (a, b) = (Canaries::draw(), Canaries::draw());
+        assert_ne!(a, b);
+        assert_eq!(word().len(), 12);
+        let names = |c: &Canaries| c.files().into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&a).iter().filter(|n| names(&b).contains(n)).count(), 2);
+    }
+
+    #[test]
+    fn what_is_ours_leaves_the_report_and_one_that_passed_is_seen() {
+        let canaries = Canaries::draw();
+        let mut report = Report::default();
+        report.tests.insert("tests.test_a::test_b".into(), TestOutcome::Passed);
+        for (module, tests) in &canaries.modules {
+            for test in tests {
+                report.tests.insert(format!("aegis.{module}::{test}"), TestOutcome::Failed);
+            }
+        }
+        let mut turned = report.clone();
+        assert!(canaries.take(&mut report).held());
+        assert_eq!(report.tests.len(), 1);
+        *turned.tests.values_mut().next().unwrap_or(&mut TestOutcome::Passed) = TestOutcome::Passed;
+        let hatched = canaries.take(&mut turned);
+        assert!(!hatched.held());
+        assert_eq!((hatched.planted, hatched.reported, hatched.failed), (6, 6, 5));
+    }
+}
