@@ -84,7 +84,7 @@ fn enter() -> io::Result<()> {
 }
 
 fn refused(why: &io::Error) -> Status {
-    Status { end: Err(why.to_string()), ms: 0, reports: Vec::new() }
+    Status { end: Err(why.to_string()), us: 0, reports: Vec::new() }
 }
 
 fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Result<()> {
@@ -99,13 +99,13 @@ fn inside(mut host: UnixStream, order: &Order) -> io::Result<()> {
         let children = watch::children()?;
         watch::until_it_ends(start(order)?, &children, &host, &order.limits)
     };
-    let (end, ms) = match run() {
+    let (end, us) = match run() {
         Ok(ended) => ended,
         Err(e) => return answer(&mut host, &refused(&e), &[]),
     };
     watch::end_all()?;
     let (names, reports) = watch::collect(&order.collect, order.limits.report);
-    answer(&mut host, &Status { end: Ok(end), ms, reports: names }, &reports)
+    answer(&mut host, &Status { end: Ok(end), us, reports: names }, &reports)
 }
 
 /// Starts the command. An error where it can't be held.

@@ -26,7 +26,8 @@ pub(super) fn lock(limits: &Limits, writable: &[&Path]) -> io::Result<()> {
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_FSIZE, limits.file),
         (Resource::RLIMIT_AS, limits.memory.saturating_mul(4)),
-        (Resource::RLIMIT_CPU, limits.cpu),
+        // The watch is to be there first: it says why.
+        (Resource::RLIMIT_CPU, limits.cpu.saturating_add(1)),
         (Resource::RLIMIT_NPROC, limits.processes),
         (Resource::RLIMIT_NOFILE, 1_024),
         (Resource::RLIMIT_MEMLOCK, 64 << 10),

@@ -49,8 +49,8 @@ pub(crate) struct Order {
 pub(crate) struct Status {
     /// Why it ended; why the command can't be held where it did not run.
     pub(crate) end: Result<End, String>,
-    /// Milliseconds that the command ran.
-    pub(crate) ms: u64,
+    /// Microseconds that the command ran.
+    pub(crate) us: u64,
     /// Which of the files to collect follow.
     pub(crate) reports: Vec<String>,
 }
@@ -63,8 +63,26 @@ pub enum End {
     Exited(i32),
     /// The wall clock's limit was reached.
     TimedOut,
-    /// Another limit was reached: `memory`, `processes`.
+    /// Another limit was reached: `cpu`, `memory`, `processes`.
     Exceeded(String),
+}
+
+impl End {
+    /// The code that the command ended with by itself.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Exited(code) if *code >= 0 => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The signal that ended the command, where no limit of ours did.
+    pub fn signal(&self) -> Option<i32> {
+        match self {
+            Self::Exited(code) if *code < 0 => code.checked_neg(),
+            _ => None,
+        }
+    }
 }
 
 /// What goes before a message.

@@ -30,7 +30,7 @@ pub(super) fn children() -> io::Result<SignalFd> {
     Ok(SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
 }
 
-/// Waits for the command; why it ended, and after how many milliseconds.
+/// Waits for the command; why it ended, and after how many microseconds.
 pub(super) fn until_it_ends(
     child: Pid,
     children: &SignalFd,
@@ -39,7 +39,7 @@ pub(super) fn until_it_ends(
 ) -> io::Result<(End, u64)> {
     let begun = Instant::now();
     let wall = Duration::from_millis(limits.wall_ms);
-    let ended = |end| Ok((end, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)));
+    let ended = |end| Ok((end, u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)));
     loop {
         let left = wall.saturating_sub(begun.elapsed());
         let pause = PollTimeout::try_from(left.min(TICK)).unwrap_or(PollTimeout::ZERO);
@@ -72,34 +72,64 @@ pub(super) fn until_it_ends(
         if begun.elapsed() >= wall {
             return ended(End::TimedOut);
         }
-        let (processes, memory) = usage()?;
-        if processes > limits.processes {
-            return ended(End::Exceeded("processes".into()));
-        }
-        if memory > limits.memory {
-            return ended(End::Exceeded("memory".into()));
+        if let Some(limit) = usage()?.beyond(limits) {
+            return ended(End::Exceeded(limit.into()));
         }
     }
 }
 
-/// How many processes there are beside this one, and the bytes that they hold for themselves.
-fn usage() -> io::Result<(u64, u64)> {
-    let (mut processes, mut pages) = (0, 0);
+/// What the processes beside this one use.
+#[derive(Debug, Default)]
+struct Usage {
+    processes: u64,
+    /// Bytes that they hold for themselves.
+    memory: u64,
+    /// Seconds of the busiest one.
+    cpu: f64,
+}
+
+impl Usage {
+    /// The limit that is exceeded.
+    fn beyond(&self, limits: &Limits) -> Option<&'static str> {
+        let all = [
+            ("processes", self.processes > limits.processes),
+            ("memory", self.memory > limits.memory),
+            ("cpu", self.cpu >= limits.cpu as f64),
+        ];
+        all.iter().find(|(_, beyond)| *beyond).map(|(limit, _)| *limit)
+    }
+}
+
+fn usage() -> io::Result<Usage> {
+    let number = |which, usual| -> io::Result<u64> {
+        Ok(sysconf(which)?.and_then(|value| u64::try_from(value).ok()).unwrap_or(usual))
+    };
+    let page = number(SysconfVar::PAGE_SIZE, 4_096)?;
+    let ticks = number(SysconfVar::CLK_TCK, 100)?;
+    let mut all = Usage::default();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         if pid == 1 {
             continue;
         }
-        processes += 1;
+        all.processes += 1;
         // It may have ended meanwhile.
-        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/statm")) else { continue };
-        let mut fields = text.split(' ').map(|field| field.parse::<u64>().unwrap_or(0)).skip(1);
-        let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
-        pages += resident.saturating_sub(shared);
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
+        let numbers = |text: &str| -> Vec<u64> {
+            text.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect()
+        };
+        let held = read("statm").map(|text| numbers(&text)).unwrap_or_default();
+        if let [_, resident, shared, ..] = held[..] {
+            all.memory += resident.saturating_sub(shared) * page;
+        }
+        // After the name, which may hold anything; time in user and in kernel mode come 12th and 13th.
+        let times = read("stat")
+            .and_then(|text| Some(numbers(text.rsplit_once(')')?.1)))
+            .and_then(|fields| Some(fields.get(11)? + fields.get(12)?));
+        all.cpu = all.cpu.max(times.unwrap_or(0) as f64 / ticks as f64);
     }
-    let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|size| u64::try_from(size).ok());
-    Ok((processes, pages * page.unwrap_or(4_096)))
+    Ok(all)
 }
 
 /// Ends everything else, so that what is collected no longer changes.

@@ -181,7 +181,7 @@ impl Isolation {
             told.map_err(|e| refused(&format!("{} ({e}, {exit:?})", stderr.text().trim())))?;
         let end = status.end.map_err(|why| refused(&why))?;
         // Waiting for another verification's processes is their time, not ours.
-        let wall = Duration::from_millis(status.ms) + waited;
+        let wall = Duration::from_micros(status.us) + waited;
         let started = ended.checked_sub(wall).unwrap_or(ended);
         Ok(Outcome { end, stdout, stderr, reports, ran: (started, wall) })
     }
