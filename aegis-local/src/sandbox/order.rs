@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
+use super::{Limits, Tier};
 
 /// Largest message that is read.
 const LARGEST: u32 = 256 << 20;
@@ -25,7 +25,8 @@ pub(crate) struct Change {
 /// One command and all that is around it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
-    /// An empty folder that becomes the root.
+    pub(crate) tier: Tier,
+    /// An empty folder that becomes the root, or holds the run's own folders.
     pub(crate) root: PathBuf,
     /// The unchanged tree.
     pub(crate) tree: PathBuf,
@@ -63,7 +64,7 @@ pub enum End {
     Exited(i32),
     /// The wall clock's limit was reached.
     TimedOut,
-    /// Another limit was reached: `cpu`, `memory`, `processes`.
+    /// Another limit was reached: `cpu`, `memory`, `processes`, and `disk` in the Reduced tier.
     Exceeded(String),
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use aegis_core::{Result, Revision};
 
 use super::environment::Environment;
-use super::isolation::{Isolation, Job, Limits, Outcome};
+use super::isolation::{Isolation, Job, Limits, Outcome, Tier};
 use super::pytest::{COVER, COVERAGE, JUNIT, Suite, with_coverage};
 use super::workspace::Tree;
 use crate::service::ServiceSpec;
@@ -43,6 +43,10 @@ impl Runner {
 
     pub(super) fn python_version(&self) -> &str {
         self.environment.version()
+    }
+
+    pub(super) fn tier(&self) -> Tier {
+        self.isolation.tier()
     }
 
     pub(super) async fn run(&self, job: &Job) -> Result<Outcome> {

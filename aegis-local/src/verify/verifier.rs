@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use super::cache::Cache;
 use super::config::PythonVerifierConfig;
 use super::environment::Environment;
-use super::isolation::Isolation;
+use super::isolation::{Isolation, Tier};
 use super::prove::{Failure, NO_TRACE, Proof};
 use super::pytest::{BaseSuite, Suite};
 use super::reproduce::{OnBase, Reproducer};
@@ -22,7 +22,6 @@ use super::runner::Runner;
 use super::wanted::Wanted;
 use super::workspace::{self, Exports, Tree};
 use crate::git::{GitRepository, TakenBack};
-use crate::sandbox::Program;
 use crate::service::ServiceSpec;
 
 /// Proves or rejects patches on one Python service, and reverts of its releases where it knows their
@@ -93,6 +92,13 @@ impl PythonVerifier {
         self.isolation().await.map(|_| ())
     }
 
+    /// How well code under test is held here.
+    ///
+    /// Errors: `Denied` where it can't be held.
+    pub async fn tier(&self) -> Result<Tier> {
+        Ok(self.isolation().await?.tier())
+    }
+
     /// Exports `base` and runs its suite ahead of time; how that went is what every fix is compared
     /// with.
     ///
@@ -154,7 +160,9 @@ impl PythonVerifier {
 
     async fn isolation(&self) -> Result<Isolation> {
         let scratch = self.config.scratch();
-        let probe = || async { Isolation::probe(Program::find()?, Some(&scratch)).await };
+        let tiers = self.config.tiers();
+        let probe =
+            || async { Isolation::probe_any(self.config.helper()?, Some(&scratch), tiers).await };
         self.isolation.get_or_try_init(probe).await.cloned()
     }
 
@@ -181,7 +189,7 @@ impl PythonVerifier {
 
     async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
         let (runner, tree, key) = self.prepare(&patch.base).await?;
-        proof.isolated();
+        proof.isolated(runner.tier());
         let changes = match workspace::changes(self.repository.as_ref(), patch).await {
             Ok(changes) => changes,
             Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
@@ -208,7 +216,7 @@ impl PythonVerifier {
         proof: &mut Proof<'_>,
     ) -> Result<()> {
         let (runner, tree, key) = self.prepare(base).await?;
-        proof.isolated();
+        proof.isolated(runner.tier());
         let (from, at, taken) = (git.clone(), base.clone(), release.clone());
         let take = |into: PathBuf| async move { from.take_back(&taken, &at, &into).await };
         let (reverted, name, changes, others) =

@@ -25,6 +25,7 @@ Usage: cargo run --release -p aegis-benches --bin evaluate -- COMMAND
                   (exited, signalled, timed_out, exceeded), limit (the one that was reached), stdout and
                   stderr with the bytes dropped, tier, ms that the command ran, overhead_ms around it.
                   Without a sandbox it ends with 1 and says what to enable.
+      --tier TIER     strong or reduced  [strong]
       --memory BYTES, --disk BYTES, --output BYTES   512M, 2G
       --wall TIME     5s, 500ms
       --cpu SECONDS   that one process may use

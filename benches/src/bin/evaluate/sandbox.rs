@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use aegis_local::sandbox::Program;
-use aegis_local::verify::isolation::{End, Isolation, Job, Limits};
+use aegis_local::verify::isolation::{End, Isolation, Job, Limits, Tier};
 use aegis_local::verify::workspace::Tree;
 use lexopt::prelude::*;
 use serde_json::{Value as Json, json};
@@ -24,6 +24,7 @@ pub(crate) struct Options {
     visible: Vec<PathBuf>,
     limits: Limits,
     bench: Option<usize>,
+    tier: Tier,
 }
 
 impl Options {
@@ -40,6 +41,7 @@ impl Options {
         let mut visible = Vec::new();
         let mut limits = Limits::default();
         let mut bench = None;
+        let mut tier = Tier::Strong;
         let mut parser = lexopt::Parser::from_args(words);
         while let Some(word) = parser.next()? {
             match word {
@@ -58,6 +60,13 @@ impl Options {
                     let pair = parser.value()?.string()?;
                     let (name, value) = pair.split_once('=').ok_or("--env needs NAME=VALUE")?;
                     env.insert(name.to_owned(), value.to_owned());
+                }
+                Long("tier") => {
+                    tier = match parser.value()?.string()?.as_str() {
+                        "strong" => Tier::Strong,
+                        "reduced" => Tier::Reduced,
+                        other => return Err(format!("no tier {other:?}: strong or reduced").into()),
+                    }
                 }
                 Long("bench") => bench = Some(parser.value()?.parse()?),
                 Value(first) => {
@@ -79,7 +88,7 @@ impl Options {
         if bench == Some(0) {
             return Err("--bench needs at least one run".into());
         }
-        Ok(Self { argv, workspace, env, visible, limits, bench })
+        Ok(Self { argv, workspace, env, visible, limits, bench, tier })
     }
 
     fn job(&self, tree: &Tree) -> Job {
@@ -117,7 +126,8 @@ fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
 /// Runs the command, or measures; one JSON object.
 pub(crate) async fn run(options: &Options) -> Result<Json, Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
-    let isolation = Isolation::probe(Program::find()?, Some(scratch.path())).await?;
+    let (helper, tiers) = (Program::find()?, [options.tier]);
+    let isolation = Isolation::probe_any(helper, Some(scratch.path()), &tiers).await?;
     let tree = Tree::copy_of(&options.workspace, scratch.path())?;
     match options.bench {
         Some(times) => bench(options, &isolation, &tree, times).await,
@@ -148,7 +158,7 @@ async fn once(
         "stdout_dropped": outcome.stdout.dropped(),
         "stderr": outcome.stderr.text(),
         "stderr_dropped": outcome.stderr.dropped(),
-        "tier": "strong",
+        "tier": isolation.tier(),
         "ms": ms(own),
         "overhead_ms": ms(whole.saturating_sub(own)),
     }))
@@ -180,7 +190,7 @@ async fn bench(
     }
     Ok(json!({
         "runs": times,
-        "tier": "strong",
+        "tier": isolation.tier(),
         "plain_ms": median(&mut plain),
         "sandboxed_ms": median(&mut held),
         "overhead_ms": median(&mut more),
