@@ -4,6 +4,9 @@
 //! The outer one makes the namespaces and waits. The first one inside builds the root, starts the
 //! command under its lock, watches it and answers the host; the kernel ends everything inside with it.
 //! It dies with the outer one, and when the host's end of the socket closes.
+//!
+//! In the Reduced tier there is no world to be the first of: the inner process is the parent of whatever
+//! the command leaves behind instead, and ends it itself.
 
 use std::fs;
 use std::io::{self, Read, Write as _};
@@ -19,12 +22,11 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getegid, geteuid, setsid};
 
+use super::lock::{World, lock};
 use super::mounts::{self, trying};
 use super::order::{self, Order, Status};
-use super::{lock, sys, watch};
-
-/// Where a command may write, beside what the order covers.
-const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/out", "/dev/shm", "/dev/null"];
+use super::watch::{self, Watch};
+use super::{Tier, reduced, sys};
 
 /// Serves one order that comes over standard input, and ends.
 pub(super) fn main() -> i32 {
@@ -48,13 +50,21 @@ fn serve() -> io::Result<()> {
     sys::close_on_exec_from(3)?;
     let what = "this program serves the sandbox of Aegis, and is started by it";
     let order: Order = serde_json::from_slice(&trying(what, order::receive(&mut host))?)?;
-    if let Err(e) = enter() {
+    prctl::set_dumpable(false)?;
+    if order.tier == Tier::Strong
+        && let Err(e) = enter()
+    {
         return answer(&mut host, &refused(&e), &[]);
     }
     let Some(first) = sys::fork()? else {
-        // Its parent has one thread, so it dies exactly when that does.
-        prctl::set_pdeathsig(Signal::SIGKILL)?;
-        return inside(host, &order);
+        match order.tier {
+            // Its parent has one thread, so it dies exactly when that does.
+            Tier::Strong => prctl::set_pdeathsig(Signal::SIGKILL)?,
+            // No process of the command gets away from this one, and no kernel ends them with it: it
+            // outlives its parent, until the host's end of the socket closes.
+            Tier::Reduced => prctl::set_child_subreaper(true)?,
+        }
+        return inside(host, order);
     };
     drop(host);
     match waitpid(first, None)? {
@@ -84,7 +94,7 @@ fn enter() -> io::Result<()> {
 }
 
 fn refused(why: &io::Error) -> Status {
-    Status { end: Err(why.to_string()), ms: 0, reports: Vec::new() }
+    Status { end: Err(why.to_string()), us: 0, reports: Vec::new() }
 }
 
 fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Result<()> {
@@ -93,27 +103,47 @@ fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Re
 }
 
 /// The first process: builds, starts, watches, answers.
-fn inside(mut host: UnixStream, order: &Order) -> io::Result<()> {
-    let run = || {
-        mounts::build(order)?;
-        let children = watch::children()?;
-        watch::until_it_ends(start(order)?, &children, &host, &order.limits)
+fn inside(mut host: UnixStream, mut order: Order) -> io::Result<()> {
+    let run = |order: &mut Order| {
+        let world = match order.tier {
+            Tier::Strong => mounts::build(order)?,
+            Tier::Reduced => reduced::build(order)?,
+        };
+        let mut watch = Watch::new(&host, order)?;
+        let nice = sys::nice();
+        if order.tier == Tier::Reduced {
+            // No limit of processes holds root, for whom alone this works: what counts them must not
+            // have to wait for them.
+            let _ = sys::set_nice(-20);
+        }
+        let child = start(order, &world, nice)?;
+        Ok::<_, io::Error>((watch.until_it_ends(child)?, world))
     };
-    let (end, ms) = match run() {
-        Ok(ended) => ended,
-        Err(e) => return answer(&mut host, &refused(&e), &[]),
-    };
-    watch::end_all()?;
-    let (names, reports) = watch::collect(&order.collect, order.limits.report);
-    answer(&mut host, &Status { end: Ok(end), ms, reports: names }, &reports)
+    let ran = run(&mut order);
+    watch::end_all(order.tier)?;
+    if order.tier == Tier::Reduced {
+        reduced::open_up(&order.root);
+    }
+    match ran {
+        Ok((Some((end, us)), world)) => {
+            let (names, reports) = watch::collect(&world.out, &order.collect, order.limits.report);
+            answer(&mut host, &Status { end: Ok(end), us, reports: names }, &reports)
+        }
+        // Nobody is there to be answered, nor to remove anything.
+        Ok((None, _)) => match order.tier {
+            Tier::Strong => Ok(()),
+            Tier::Reduced => fs::remove_dir_all(&order.root).or(Ok(())),
+        },
+        Err(e) => answer(&mut host, &refused(&e), &[]),
+    }
 }
 
 /// Starts the command. An error where it can't be held.
-fn start(order: &Order) -> io::Result<Pid> {
+fn start(order: &Order, world: &World, nice: i32) -> io::Result<Pid> {
     let (mut told, mut tell) = io::pipe()?;
     let Some(child) = sys::fork()? else {
         drop(told);
-        if let Err(e) = ready(order) {
+        if let Err(e) = ready(order, world, nice) {
             let _ = tell.write_all(e.to_string().as_bytes());
             std::process::exit(126);
         }
@@ -130,14 +160,12 @@ fn start(order: &Order) -> io::Result<Pid> {
 }
 
 /// In the child: everything that the command can't undo.
-fn ready(order: &Order) -> io::Result<()> {
+fn ready(order: &Order, world: &World, nice: i32) -> io::Result<()> {
+    sys::set_nice(nice)?;
     SigSet::empty().thread_set_mask()?;
     setsid()?;
-    std::env::set_current_dir("/workspace")?;
-    let covers = order.covers.iter().map(|path| path.as_path());
-    let writable: Vec<&Path> =
-        WRITABLE.iter().map(Path::new).chain(covers).filter(|path| path.exists()).collect();
-    lock::lock(&order.limits, &writable)
+    std::env::set_current_dir(&world.workspace)?;
+    lock(order.tier, &order.limits, world)
 }
 
 /// Becomes the command; why it can't.

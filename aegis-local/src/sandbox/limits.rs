@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Milliseconds on the wall clock.
     pub wall_ms: u64,
-    /// Seconds of CPU, a process.
+    /// Seconds of CPU that one process may use.
     pub cpu: u64,
     /// Bytes of resident memory of all processes; one process may reserve four times as much.
     pub memory: u64,
@@ -50,6 +50,13 @@ impl Limits {
         self
     }
 
+    /// Sets the seconds of CPU that one process may use.
+    #[must_use]
+    pub fn with_cpu(mut self, seconds: u64) -> Self {
+        self.cpu = seconds;
+        self
+    }
+
     /// Sets the bytes of memory.
     #[must_use]
     pub fn with_memory(mut self, bytes: u64) -> Self {
@@ -69,6 +76,13 @@ impl Limits {
     #[must_use]
     pub fn with_processes(mut self, processes: u64) -> Self {
         self.processes = processes;
+        self
+    }
+
+    /// Sets the bytes of each output stream that are kept.
+    #[must_use]
+    pub fn with_output(mut self, bytes: usize) -> Self {
+        self.output = bytes;
         self
     }
 }

@@ -18,6 +18,35 @@
 //! aegis_local::sandbox::init();
 //! ```
 //!
+//! That is the [Strong](Tier::Strong) tier.
+//!
+//! # The Reduced tier
+//!
+//! Where namespaces are denied, a host may allow [`Tier::Reduced`]: the same limits, Landlock and list of
+//! system calls in the host's own namespaces, on a copy of the tree in the run's own folder. What was
+//! proven there is proposed at most, never merged without a person. It needs Linux 6.2 or later with
+//! Landlock, and no privilege.
+//!
+//! In it there are no sockets, loopback included: no rule holds an address, so that a port that is open
+//! to the code under test would be open to every machine. Requests are not replayed and suites that
+//! listen fail there; pairs of connected sockets work. System V IPC, message queues and `/dev/shm` are
+//! not there either. The process sees what it needs of `/proc` for itself alone. Changes of modes,
+//! owners, times and attributes of files are answered with success and not done. Log folders of the
+//! service can't be written to.
+//!
+//! What it can't hold, with the kernel that holds it where there is one:
+//!
+//! - **names**: whether a file of a known path is there, its size and its times can be asked for;
+//! - **processes**: which process numbers are taken, and by whom;
+//! - **user**: it is the host's own user, as whom the code runs;
+//! - **signals** to other processes of that user, the host among them, before Linux 6.12;
+//! - **processes of root**: nothing limits how many root starts but the watch, which counts every 50 ms;
+//! - **disk**: it is looked at and not limited, so that a run may exceed it for moments.
+//!
+//! # What remains
+//!
+//! A flaw of the kernel's, and code that is wrong in a way that no test sees.
+//!
 //! # What it needs
 //!
 //! Linux 5.13 or later with user namespaces, overlay file systems and Landlock, as most distributions
@@ -30,18 +59,18 @@
 //! - Kubernetes: `securityContext: {procMount: Unmasked, seccompProfile: {type: Unconfined}}` in a pod
 //!   with `hostUsers: false`.
 //! - systemd: no `RestrictNamespaces=`, `ProtectProc=` or `SystemCallFilter=` that take these away.
-//!
-//! # What remains
-//!
-//! A flaw of the kernel's, and code that is wrong in a way that no test sees.
 
+pub(crate) mod copy;
+mod filter;
 mod helper;
 mod limits;
 mod lock;
 mod mounts;
 pub(crate) mod order;
 mod program;
+mod reduced;
 mod sys;
+mod tier;
 mod watch;
 
 use std::sync::OnceLock;
@@ -49,6 +78,7 @@ use std::sync::OnceLock;
 pub use limits::Limits;
 pub use order::End;
 pub use program::Program;
+pub use tier::Tier;
 
 /// How this program is called where it is to be the helper.
 const NAME: &str = "aegis-sandbox";

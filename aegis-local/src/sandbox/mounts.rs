@@ -8,7 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root, sethostname};
 
-use super::order::{Change, Order};
+use super::copy::{change, plain};
+use super::lock::World;
+use super::order::Order;
 use super::sys;
 
 /// What goes wrong names what was tried.
@@ -23,7 +25,7 @@ pub(super) fn trying<T, E: Into<io::Error>>(
 }
 
 /// Builds the root and moves into it. What the host had is out of reach from here on.
-pub(super) fn build(order: &Order) -> io::Result<()> {
+pub(super) fn build(order: &Order) -> io::Result<World> {
     let root = &order.root;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     trying("keep mounts to ourselves", mount(NONE, "/", NONE, private, NONE))?;
@@ -43,15 +45,26 @@ pub(super) fn build(order: &Order) -> io::Result<()> {
     trying("change the root", pivot_root(".", "."))?;
     trying("leave the old root", umount2(".", MntFlags::MNT_DETACH))?;
     chdir("/")?;
-    change(order)?;
+    // Here a link in the tree can't lead to anything of the host's.
+    change(&order.changes, Path::new("/workspace"))?;
     trying("make / read-only", sys::make_read_only(Path::new("/"), false))?;
     sethostname("aegis")?;
     // No namespaces within; older kernels have no such file.
     let _ = fs::write("/proc/sys/user/max_user_namespaces", "0");
-    trying("turn the loopback interface on", sys::loopback_up())
+    trying("turn the loopback interface on", sys::loopback_up())?;
+    let writable = WRITABLE.iter().map(PathBuf::from).chain(order.covers.iter().cloned());
+    Ok(World {
+        workspace: "/workspace".into(),
+        out: "/out".into(),
+        readable: vec!["/".into()],
+        writable: writable.collect(),
+    })
 }
 
 const NONE: Option<&str> = None;
+
+/// Where a command may write, beside what the order covers.
+const WRITABLE: [&str; 5] = ["/workspace", "/tmp", "/out", "/dev/shm", "/dev/null"];
 
 fn tmpfs(target: &Path, size: u64, mode: &str) -> io::Result<()> {
     fs::create_dir_all(target)?;
@@ -78,12 +91,6 @@ fn bind(source: &Path, target: &Path) -> io::Result<()> {
 fn beneath(root: &Path, path: &Path) -> PathBuf {
     let plain = path.components().filter(|part| matches!(part, Component::Normal(_)));
     root.join(plain.collect::<PathBuf>())
-}
-
-/// A name without a folder.
-fn plain(name: &str) -> io::Result<&str> {
-    let odd = name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..");
-    if odd { Err(io::Error::other(format!("{name:?} is no name of a file"))) } else { Ok(name) }
 }
 
 /// Read-only paths and private folders, parents first; what a parent shows needs no mount of its own.
@@ -150,23 +157,5 @@ fn workspace(order: &Order) -> io::Result<()> {
     trying("mount an overlay (Linux 5.11 or later)", done)?;
     umount2(&layer, MntFlags::MNT_DETACH)?;
     fs::remove_dir(&layer)?;
-    Ok(())
-}
-
-/// Puts the changed files over the tree; here a link in it can't lead to anything of the host's.
-fn change(order: &Order) -> io::Result<()> {
-    for Change { path, text } in &order.changes {
-        if Path::new(path).components().any(|part| !matches!(part, Component::Normal(_))) {
-            return Err(io::Error::other(format!("{path:?} leads out of the tree")));
-        }
-        let file = Path::new("/workspace").join(path);
-        match text {
-            None => trying(path, fs::remove_file(&file))?,
-            Some(text) => {
-                file.parent().map_or(Ok(()), fs::create_dir_all)?;
-                trying(path, fs::write(&file, text))?;
-            }
-        }
-    }
     Ok(())
 }

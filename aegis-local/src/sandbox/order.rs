@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
+use super::{Limits, Tier};
 
 /// Largest message that is read.
 const LARGEST: u32 = 256 << 20;
@@ -25,7 +25,8 @@ pub(crate) struct Change {
 /// One command and all that is around it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
-    /// An empty folder that becomes the root.
+    pub(crate) tier: Tier,
+    /// An empty folder that becomes the root, or holds the run's own folders.
     pub(crate) root: PathBuf,
     /// The unchanged tree.
     pub(crate) tree: PathBuf,
@@ -49,8 +50,8 @@ pub(crate) struct Order {
 pub(crate) struct Status {
     /// Why it ended; why the command can't be held where it did not run.
     pub(crate) end: Result<End, String>,
-    /// Milliseconds that the command ran.
-    pub(crate) ms: u64,
+    /// Microseconds that the command ran.
+    pub(crate) us: u64,
     /// Which of the files to collect follow.
     pub(crate) reports: Vec<String>,
 }
@@ -63,8 +64,26 @@ pub enum End {
     Exited(i32),
     /// The wall clock's limit was reached.
     TimedOut,
-    /// Another limit was reached: `memory`, `processes`.
+    /// Another limit was reached: `cpu`, `memory`, `processes`, and `disk` in the Reduced tier.
     Exceeded(String),
+}
+
+impl End {
+    /// The code that the command ended with by itself.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Exited(code) if *code >= 0 => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The signal that ended the command, where no limit of ours did.
+    pub fn signal(&self) -> Option<i32> {
+        match self {
+            Self::Exited(code) if *code < 0 => code.checked_neg(),
+            _ => None,
+        }
+    }
 }
 
 /// What goes before a message.

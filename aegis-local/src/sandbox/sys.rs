@@ -78,6 +78,18 @@ pub(super) fn loopback_up() -> io::Result<()> {
     answer(done.into())
 }
 
+/// How nice this process is: 19 waits for all others, -20 for none.
+pub(super) fn nice() -> i32 {
+    // SAFETY: takes numbers only; there is always an answer for oneself.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+}
+
+/// Sets how nice this process is; less than it was is for root alone.
+pub(super) fn set_nice(value: i32) -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    answer(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) }.into())
+}
+
 /// Has every descriptor from `first` on closed when a program is started.
 pub(super) fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     // SAFETY: takes numbers only; nothing is closed before the program starts.

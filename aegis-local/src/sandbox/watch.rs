@@ -1,4 +1,5 @@
-//! Watching a command from inside, as the first process of its world.
+//! Watching a command from inside, as the first process of its world, or as the parent of all that it
+//! leaves behind.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -16,115 +17,223 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-use super::Limits;
-use super::order::End;
+use super::copy::plain;
+use super::order::{End, Order};
+use super::reduced::Disk;
+use super::{Limits, Tier};
 
 /// How often it is counted what the command uses.
 const TICK: Duration = Duration::from_millis(50);
 
-/// News of children, which are kept from here on.
-pub(super) fn children() -> io::Result<SignalFd> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGCHLD);
-    signals.thread_block()?;
-    Ok(SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
+/// What is looked at while a command runs.
+#[derive(Debug)]
+pub(super) struct Watch<'a> {
+    host: &'a UnixStream,
+    limits: &'a Limits,
+    tier: Tier,
+    /// News of children, which are kept from when it was made.
+    children: SignalFd,
+    disk: Option<Disk>,
 }
 
-/// Waits for the command; why it ended, and after how many milliseconds.
-pub(super) fn until_it_ends(
-    child: Pid,
-    children: &SignalFd,
-    host: &UnixStream,
-    limits: &Limits,
-) -> io::Result<(End, u64)> {
-    let begun = Instant::now();
-    let wall = Duration::from_millis(limits.wall_ms);
-    let ended = |end| Ok((end, u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)));
-    loop {
-        let left = wall.saturating_sub(begun.elapsed());
-        let pause = PollTimeout::try_from(left.min(TICK)).unwrap_or(PollTimeout::ZERO);
+impl<'a> Watch<'a> {
+    pub(super) fn new(host: &'a UnixStream, order: &'a Order) -> io::Result<Self> {
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGCHLD);
+        signals.thread_block()?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        // Mounts have a size of their own.
+        let disk = match order.tier {
+            Tier::Strong => None,
+            Tier::Reduced => Some(Disk::of(&order.root, order.limits.disk)),
+        };
+        Ok(Self {
+            host,
+            limits: &order.limits,
+            tier: order.tier,
+            children: SignalFd::with_flags(&signals, flags)?,
+            disk,
+        })
+    }
+
+    /// Waits for the command; why it ended, and after how many microseconds. Nothing where the host is
+    /// gone.
+    pub(super) fn until_it_ends(&mut self, child: Pid) -> io::Result<Option<(End, u64)>> {
+        let begun = Instant::now();
+        let wall = Duration::from_millis(self.limits.wall_ms);
+        let ended =
+            |end| Ok(Some((end, u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX))));
+        loop {
+            let left = wall.saturating_sub(begun.elapsed());
+            let pause = PollTimeout::try_from(left.min(TICK)).unwrap_or(PollTimeout::ZERO);
+            if self.host_is_gone(pause)? {
+                return Ok(None);
+            }
+            if let Some(end) = self.ended(child)? {
+                return ended(end);
+            }
+            if begun.elapsed() >= wall {
+                return ended(End::TimedOut);
+            }
+            if let Some(limit) = self.exceeded()? {
+                return ended(End::Exceeded(limit.into()));
+            }
+        }
+    }
+
+    /// Waits for news; whether the host's end of the socket is closed.
+    fn host_is_gone(&self, pause: PollTimeout) -> io::Result<bool> {
         let mut both = [
-            PollFd::new(host.as_fd(), PollFlags::POLLIN),
-            PollFd::new(children.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.host.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.children.as_fd(), PollFlags::POLLIN),
         ];
         match poll(&mut both, pause) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
         }
-        // The host says nothing more: it is gone.
-        if both[0].any() == Some(true) {
-            std::process::exit(0);
-        }
-        while let Ok(Some(_)) = children.read_signal() {}
+        // The host says nothing more: what can be read is its end.
+        Ok(both[0].any() == Some(true))
+    }
+
+    /// Takes in all children that ended; how `child` did.
+    fn ended(&self, child: Pid) -> io::Result<Option<End>> {
+        while let Ok(Some(_)) = self.children.read_signal() {}
         loop {
             match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(pid, code)) if pid == child => {
-                    return ended(End::Exited(code));
+                    return Ok(Some(End::Exited(code)));
                 }
                 Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => {
-                    return ended(End::Exited(-(signal as i32)));
+                    return Ok(Some(End::Exited(-(signal as i32))));
                 }
-                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => break,
+                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(None),
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(e) => return Err(e.into()),
             }
         }
-        if begun.elapsed() >= wall {
-            return ended(End::TimedOut);
+    }
+
+    /// The limit that is exceeded.
+    fn exceeded(&mut self) -> io::Result<Option<&'static str>> {
+        let processes = processes(self.tier)?;
+        if let Some(limit) = usage(&processes)?.beyond(self.limits) {
+            return Ok(Some(limit));
         }
-        let (processes, memory) = usage()?;
-        if processes > limits.processes {
-            return ended(End::Exceeded("processes".into()));
-        }
-        if memory > limits.memory {
-            return ended(End::Exceeded("memory".into()));
-        }
+        let full = self.disk.as_mut().is_some_and(|disk| disk.is_full(&processes));
+        Ok(full.then_some("disk"))
     }
 }
 
-/// How many processes there are beside this one, and the bytes that they hold for themselves.
-fn usage() -> io::Result<(u64, u64)> {
-    let (mut processes, mut pages) = (0, 0);
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if pid == 1 {
-            continue;
-        }
-        processes += 1;
-        // It may have ended meanwhile.
-        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/statm")) else { continue };
-        let mut fields = text.split(' ').map(|field| field.parse::<u64>().unwrap_or(0)).skip(1);
-        let (resident, shared) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
-        pages += resident.saturating_sub(shared);
+/// The processes of the run, but for this one.
+fn processes(tier: Tier) -> io::Result<Vec<Pid>> {
+    let me = Pid::this();
+    let number = |name: &str| name.parse().ok().map(Pid::from_raw);
+    let mut found = Vec::new();
+    if tier == Tier::Strong {
+        let names = fs::read_dir("/proc")?.flatten().map(|entry| entry.file_name());
+        found.extend(names.filter_map(|name| number(name.to_str()?)).filter(|pid| *pid != me));
+        return Ok(found);
     }
-    let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|size| u64::try_from(size).ok());
-    Ok((processes, pages * page.unwrap_or(4_096)))
+    let mut parents = vec![me];
+    while let Some(parent) = parents.pop() {
+        // It may have ended meanwhile: then its children have another one, and are seen next time.
+        let threads = fs::read_dir(format!("/proc/{parent}/task"));
+        for thread in threads.into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            parents.extend(children.split_whitespace().filter_map(number));
+        }
+        if parent != me {
+            found.push(parent);
+        }
+    }
+    Ok(found)
+}
+
+/// What the processes beside this one use.
+#[derive(Debug, Default)]
+struct Usage {
+    processes: u64,
+    /// Bytes that they hold for themselves.
+    memory: u64,
+    /// Seconds of the busiest one.
+    cpu: f64,
+}
+
+impl Usage {
+    /// The limit that is exceeded.
+    fn beyond(&self, limits: &Limits) -> Option<&'static str> {
+        let all = [
+            ("processes", self.processes > limits.processes),
+            ("memory", self.memory > limits.memory),
+            ("cpu", self.cpu >= limits.cpu as f64),
+        ];
+        all.iter().find(|(_, beyond)| *beyond).map(|(limit, _)| *limit)
+    }
+}
+
+fn usage(processes: &[Pid]) -> io::Result<Usage> {
+    let number = |which, usual| -> io::Result<u64> {
+        Ok(sysconf(which)?.and_then(|value| u64::try_from(value).ok()).unwrap_or(usual))
+    };
+    let page = number(SysconfVar::PAGE_SIZE, 4_096)?;
+    let ticks = number(SysconfVar::CLK_TCK, 100)?;
+    let mut all = Usage::default();
+    for pid in processes {
+        all.processes += 1;
+        // It may have ended meanwhile.
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
+        let numbers = |text: &str| -> Vec<u64> {
+            text.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect()
+        };
+        let held = read("statm").map(|text| numbers(&text)).unwrap_or_default();
+        if let [_, resident, shared, ..] = held[..] {
+            all.memory += resident.saturating_sub(shared) * page;
+        }
+        // After the name, which may hold anything; time in user and in kernel mode come 12th and 13th.
+        let times = read("stat")
+            .and_then(|text| Some(numbers(text.rsplit_once(')')?.1)))
+            .and_then(|fields| Some(fields.get(11)? + fields.get(12)?));
+        all.cpu = all.cpu.max(times.unwrap_or(0) as f64 / ticks as f64);
+    }
+    Ok(all)
 }
 
 /// Ends everything else, so that what is collected no longer changes.
-pub(super) fn end_all() -> io::Result<()> {
+pub(super) fn end_all(tier: Tier) -> io::Result<()> {
     loop {
-        match kill(Pid::from_raw(-1), Signal::SIGKILL) {
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(e) => return Err(e.into()),
+        match tier {
+            Tier::Strong => match kill(Pid::from_raw(-1), Signal::SIGKILL) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(e) => return Err(e.into()),
+            },
+            // Whatever is started meanwhile becomes a child of this process sooner or later.
+            Tier::Reduced => {
+                for process in processes(tier)? {
+                    let _ = kill(process, Signal::SIGKILL);
+                }
+            }
         }
-        match waitpid(Pid::from_raw(-1), None) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(Errno::ECHILD) => return Ok(()),
-            Err(e) => return Err(e.into()),
+        loop {
+            let patience = match tier {
+                Tier::Strong => None,
+                Tier::Reduced => Some(WaitPidFlag::WNOHANG),
+            };
+            match waitpid(Pid::from_raw(-1), patience) {
+                Ok(WaitStatus::StillAlive) => break,
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::ECHILD) => return Ok(()),
+                Err(e) => return Err(e.into()),
+            }
         }
+        std::thread::yield_now();
     }
 }
 
-/// The files of `/out` that are there, and are files.
-pub(super) fn collect(names: &[String], most: u64) -> (Vec<String>, Vec<Vec<u8>>) {
+/// The files of the folder `out` that are there, and are files.
+pub(super) fn collect(out: &Path, names: &[String], most: u64) -> (Vec<String>, Vec<Vec<u8>>) {
     let read = |name: &String| -> Option<(String, Vec<u8>)> {
-        if name.contains('/') {
-            return None;
-        }
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let path = Path::new("/out").join(name);
+        let path = out.join(plain(name).ok()?);
         let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
         if !file.metadata().ok()?.is_file() {
             return None;

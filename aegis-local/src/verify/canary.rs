@@ -24,7 +24,9 @@ const FORMS: [&str; 6] = [
 /// A word that nobody could have known.
 pub(super) fn word() -> String {
     let number = RandomState::new().hash_one(0);
-    (0..12).map(|i| char::from(b'a' + u8::try_from((number >> (5 * i)) % 26).unwrap_or(0))).collect()
+    (0..12)
+        .map(|i| char::from(b'a' + u8::try_from((number >> (5 * i)) % 26).unwrap_or(0)))
+        .collect()
 }
 
 /// The canaries of one run.

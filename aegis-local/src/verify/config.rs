@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aegis_core::Result;
 use serde::{Deserialize, Serialize};
 
-use super::isolation::Limits;
+use super::isolation::{Limits, Tier};
 use super::reproduce::Bounds;
+use crate::sandbox::Program;
 
 /// Bounds of a verification; the defaults suit a small service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,12 @@ pub struct PythonVerifierConfig {
     pub visible: Vec<PathBuf>,
     /// Folder for trees and runs; the system's temporary folder where it is not set.
     pub scratch: Option<PathBuf>,
+    /// Whether code under test may run in the Reduced tier where the Strong one is not to be had:
+    /// false. What was proven there is proposed at most, never merged without a person.
+    pub allow_reduced: bool,
+    /// The program that serves as the sandbox's helper; found as
+    /// [`Program::find`](crate::sandbox::Program::find) does where it is not set.
+    pub helper: Option<PathBuf>,
 }
 
 impl Default for PythonVerifierConfig {
@@ -68,6 +76,8 @@ impl Default for PythonVerifierConfig {
             processes: 256,
             visible: Vec::new(),
             scratch: None,
+            allow_reduced: false,
+            helper: None,
         }
     }
 }
@@ -76,6 +86,16 @@ impl PythonVerifierConfig {
     /// The folder for trees and runs.
     pub(super) fn scratch(&self) -> PathBuf {
         self.scratch.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// The tiers that code under test may run in, the best first.
+    pub(super) fn tiers(&self) -> &'static [Tier] {
+        if self.allow_reduced { &[Tier::Strong, Tier::Reduced] } else { &[Tier::Strong] }
+    }
+
+    /// The sandbox's helper. Errors: `Denied` where there is none.
+    pub(super) fn helper(&self) -> Result<Program> {
+        self.helper.as_ref().map_or_else(Program::find, |path| Ok(Program::at(path)))
     }
 
     pub(super) fn limits(&self) -> Limits {

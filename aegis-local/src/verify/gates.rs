@@ -5,8 +5,8 @@ use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::patch::{FileChange, check_path, unified};
 
 use super::canary::Hatched;
-use super::suite::{Base, Regressions, Suite};
 use super::source::Facts;
+use super::suite::{Base, Regressions, Suite};
 use crate::python::check_for;
 
 pub(super) fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
@@ -204,7 +204,9 @@ pub(super) fn canaries(base: &Base, after: &Suite) -> GateReport {
         }
         (true, Some(Hatched { planted, reported, failed })) => deny(
             GATE,
-            format!("of {planted} tests that have to fail {reported} are reported and {failed} fail"),
+            format!(
+                "of {planted} tests that have to fail {reported} are reported and {failed} fail"
+            ),
         ),
         (true, None) if base.empty && after.empty => cap(GATE, "no test runs"),
         (true, None) => deny(GATE, "the run reports none of the tests that have to fail"),

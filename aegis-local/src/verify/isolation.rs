@@ -17,7 +17,7 @@ use super::capture::{Captured, capture};
 use super::workspace::Tree;
 use crate::sandbox::Program;
 use crate::sandbox::order::{self, Order, Status};
-pub use crate::sandbox::{End, Limits};
+pub use crate::sandbox::{End, Limits, Tier};
 
 /// System paths that programs need, and that hold no secrets.
 const SYSTEM: &[&str] = &[
@@ -53,6 +53,10 @@ const HINT: &str = "the sandbox needs Linux 5.13 or later with user namespaces, 
     and kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu; in a container allow unshare and \
     mount in its seccomp profile and leave /proc unmasked (Docker: --security-opt seccomp=unconfined \
     --security-opt systempaths=unconfined)";
+
+const REDUCED_HINT: &str = "the Reduced tier needs Linux 6.2 or later with Landlock among its security \
+    modules (lsm=landlock,... on the kernel's command line), and seccomp; in a container its seccomp \
+    profile has to allow landlock_create_ruleset, landlock_add_rule and landlock_restrict_self";
 
 /// One command to run inside, in `/workspace`.
 #[derive(Debug, Clone)]
@@ -114,6 +118,7 @@ pub struct Isolation {
     helper: Program,
     scratch: PathBuf,
     slots: Arc<Semaphore>,
+    tier: Tier,
 }
 
 impl Isolation {
@@ -123,17 +128,51 @@ impl Isolation {
     /// system's temporary folder. As many commands run at once as there are processors. Errors:
     /// `Denied` where the sandbox is not to be had, with what to enable.
     pub async fn probe(helper: Program, scratch: Option<&Path>) -> Result<Self> {
+        Self::probe_any(helper, scratch, &[Tier::Strong]).await
+    }
+
+    /// As [`probe`](Self::probe), for the first of several tiers that is to be had.
+    ///
+    /// Errors: `Denied` where none is, with what each lacks and what to enable; `Invalid` without a
+    /// tier.
+    pub async fn probe_any(
+        helper: Program,
+        scratch: Option<&Path>,
+        tiers: &[Tier],
+    ) -> Result<Self> {
+        let mut denied: Option<Error> = None;
+        for tier in tiers {
+            match Self::probe_one(helper.clone(), scratch, *tier).await {
+                Err(e) if e.kind() == ErrorKind::Denied => {
+                    denied = Some(match denied {
+                        None => e,
+                        Some(before) => Error::denied(format!("{before}; {tier}: {e}")),
+                    });
+                }
+                other => return other,
+            }
+        }
+        Err(denied.unwrap_or_else(|| Error::invalid("no tier of isolation is allowed")))
+    }
+
+    /// How well it holds what it runs.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    async fn probe_one(helper: Program, scratch: Option<&Path>, tier: Tier) -> Result<Self> {
         let slots = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
         let isolation = Self {
             helper,
             scratch: scratch.map_or_else(std::env::temp_dir, Path::to_owned),
             slots: Arc::new(Semaphore::new(slots)),
+            tier,
         };
         let mut job = Job::new(Tree::empty(&isolation.scratch)?, ["/bin/sh", "-c", "exit 7"]);
         job.limits = job.limits.with_wall(Duration::from_secs(10));
         match isolation.run(&job).await?.end {
             End::Exited(7) => Ok(isolation),
-            end => Err(Error::denied(format!("the trial command ended with {end:?}; {HINT}"))),
+            end => Err(refused(tier, &format!("the trial command ended with {end:?}"))),
         }
     }
 
@@ -144,6 +183,7 @@ impl Isolation {
         let waited = asked.elapsed();
         let root = tempfile::Builder::new().prefix("aegis-run-").tempdir_in(&self.scratch)?;
         let order = Order {
+            tier: self.tier,
             root: root.path().to_owned(),
             tree: job.tree.base().to_owned(),
             changes: job.tree.changes().to_vec(),
@@ -177,11 +217,12 @@ impl Isolation {
             return Err(Error::timeout("the isolated command outlived its limit"));
         };
         let ended = Instant::now();
-        let (status, reports) =
-            told.map_err(|e| refused(&format!("{} ({e}, {exit:?})", stderr.text().trim())))?;
-        let end = status.end.map_err(|why| refused(&why))?;
+        let (status, reports) = told.map_err(|e| {
+            refused(self.tier, &format!("{} ({e}, {exit:?})", stderr.text().trim()))
+        })?;
+        let end = status.end.map_err(|why| refused(self.tier, &why))?;
         // Waiting for another verification's processes is their time, not ours.
-        let wall = Duration::from_millis(status.ms) + waited;
+        let wall = Duration::from_micros(status.us) + waited;
         let started = ended.checked_sub(wall).unwrap_or(ended);
         Ok(Outcome { end, stdout, stderr, reports, ran: (started, wall) })
     }
@@ -196,7 +237,7 @@ impl Isolation {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| refused(&format!("{:?}: {e}", self.helper)))?;
+            .map_err(|e| refused(self.tier, &format!("{:?}: {e}", self.helper)))?;
         Ok((UnixStream::from_std(ours)?, child))
     }
 }
@@ -214,8 +255,12 @@ async fn receive(from: &mut UnixStream) -> std::io::Result<Vec<u8>> {
     Ok(message)
 }
 
-fn refused(why: &str) -> Error {
-    Error::new(ErrorKind::Denied, format!("no isolation: {why}; {HINT}"))
+fn refused(tier: Tier, why: &str) -> Error {
+    let hint = match tier {
+        Tier::Strong => HINT,
+        Tier::Reduced => REDUCED_HINT,
+    };
+    Error::denied(format!("no isolation: {why}; {hint}"))
 }
 
 /// The system's paths and the job's, the latter by their real names too.

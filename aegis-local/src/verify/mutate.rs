@@ -193,7 +193,8 @@ mod tests {
         mutants(&[change], most).into_iter().map(|m| m.what).collect()
     }
 
-    const AFTER: &str = "def f(v, n):\n    if v == 0 and not n:\n        return 0.0\n    return n / v\n";
+    const AFTER: &str =
+        "def f(v, n):\n    if v == 0 and not n:\n        return 0.0\n    return n / v\n";
 
     #[test]
     fn faults_stand_in_changed_lines_alone() {

@@ -251,8 +251,9 @@ impl Neighbours {
         match (&self.broken, self.worked) {
             (Some(why), _) => deny(GATE, why.clone()),
             (None, 0) => pass(GATE, "no small input that worked is known"),
-            (None, n) => odd(GATE, &self.changed)
-                .unwrap_or_else(|| pass(GATE, format!("{n} inputs that worked give what they gave"))),
+            (None, n) => odd(GATE, &self.changed).unwrap_or_else(|| {
+                pass(GATE, format!("{n} inputs that worked give what they gave"))
+            }),
         }
     }
 

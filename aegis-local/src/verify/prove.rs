@@ -12,7 +12,7 @@ use aegis_core::{Error, Revision};
 use super::config::PythonVerifierConfig;
 use super::deep::Depth;
 use super::gates::{self, Provoked, Returned};
-use super::isolation::Outcome;
+use super::isolation::{Outcome, Tier};
 use super::reproduce::{OnBase, OnPatched, Runs};
 use super::revert;
 use super::score::{Evidence, Ran};
@@ -65,9 +65,19 @@ impl<'a> Proof<'a> {
         }
     }
 
-    pub(super) fn isolated(&mut self) {
-        let reason = "a world of its own: namespaces, Landlock, a list of system calls";
-        self.gates.push(GateReport::new("isolation", GateAnswer::Pass, reason));
+    pub(super) fn isolated(&mut self, tier: Tier) {
+        self.verification.isolation = tier.into();
+        let (answer, reason) = match tier {
+            Tier::Strong => (
+                GateAnswer::Pass,
+                "a world of its own: namespaces, Landlock, a list of system calls",
+            ),
+            Tier::Reduced => (
+                GateAnswer::Cap,
+                "no world of its own: Landlock and a list of system calls alone, and no sockets",
+            ),
+        };
+        self.gates.push(GateReport::new("isolation", answer, reason));
     }
 
     pub(super) fn does_not_apply(&mut self, why: &Error) {

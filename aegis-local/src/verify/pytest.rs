@@ -28,7 +28,8 @@ impl Plan {
     ) -> Self {
         let own = |name: &str| env.get(name).map_or("", String::as_str);
         let rewritten = measured.and_then(|files| with_coverage(command, files));
-        let mut options = format!("-p no:cacheprovider -o junit_family=xunit1 --junitxml=/out/{JUNIT}");
+        let mut options =
+            format!("-p no:cacheprovider -o junit_family=xunit1 --junitxml=/out/{JUNIT}");
         let mut plan = Self::default();
         plan.files.insert("aegis_pytest.py".to_owned(), RUN.to_owned());
         if let Some(canaries) = canaries {
@@ -102,7 +103,9 @@ impl<'a> Command<'a> {
 
     fn run(&self, files: &str, rest: &str) -> String {
         let Self { before, python, form, .. } = self;
-        format!("{before}{python} -B /aegis/aegis_pytest.py {form} /out/{COVERAGE} '{files}' {rest}")
+        format!(
+            "{before}{python} -B /aegis/aegis_pytest.py {form} /out/{COVERAGE} '{files}' {rest}"
+        )
     }
 }
 
@@ -123,7 +126,9 @@ mod tests {
         );
         assert_eq!(
             of("A=1 /v/bin/python3 -m pytest").as_deref(),
-            Some("A=1 /v/bin/python3 -B /aegis/aegis_pytest.py module /out/coverage.json 'a.py,b.py' ")
+            Some(
+                "A=1 /v/bin/python3 -B /aegis/aegis_pytest.py module /out/coverage.json 'a.py,b.py' "
+            )
         );
         assert_eq!(
             of("/v/bin/pytest").as_deref(),

@@ -38,7 +38,10 @@ impl Renamed {
     pub(super) fn gate(&self) -> GateReport {
         const GATE: &str = "renamed-test";
         if !self.failed.is_empty() {
-            return deny(GATE, format!("passes under its own name alone: {}", first_of(&self.failed)));
+            return deny(
+                GATE,
+                format!("passes under its own name alone: {}", first_of(&self.failed)),
+            );
         }
         let unknown = match self.unknown.len() {
             0 => String::new(),
@@ -102,19 +105,21 @@ pub(super) async fn again(
         for test in &tests {
             let word = word();
             let function = format!("test_{word}");
-            let renamed = source.as_ref().ok().and_then(|text| rename(text, test.function, &function));
+            let renamed =
+                source.as_ref().ok().and_then(|text| rename(text, test.function, &function));
             let path = other_name(file, &super::canary::word());
-            let commands = one(&runner.spec().test, file, test.function)
-                .zip(one(&runner.spec().test, &path, &function));
+            let commands = one(&runner.spec().test, file, test.function).zip(one(
+                &runner.spec().test,
+                &path,
+                &function,
+            ));
             let (Some(text), Some((own, other))) = (renamed, commands) else {
                 seen.unknown.push(test.id.to_owned());
                 continue;
             };
             let copied = patched.with_file(&path, text);
-            let (own, other) = tokio::try_join!(
-                runner.command(patched, &own),
-                runner.command(&copied, &other)
-            )?;
+            let (own, other) =
+                tokio::try_join!(runner.command(patched, &own), runner.command(&copied, &other))?;
             seen.runs.extend([own.ran, other.ran]);
             match (passes(&own, test.function), passes(&other, &function)) {
                 (true, true) => seen.passed += 1,

@@ -3,8 +3,8 @@
 use aegis_core::model::{GateReport, Score};
 
 use super::gates::{Provoked, cap, deny, first_of, pass};
-use super::suite::{Base, Regressions, Suite};
 use super::score::Evidence;
+use super::suite::{Base, Regressions, Suite};
 
 /// Terms of the quality of a revert: name, weight in basis points.
 ///

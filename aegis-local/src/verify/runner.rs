@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use aegis_core::{Result, Revision};
 
-use super::environment::Environment;
-use super::isolation::{Isolation, Job, Limits, Outcome};
 use super::canary::Canaries;
+use super::environment::Environment;
+use super::isolation::{Isolation, Job, Limits, Outcome, Tier};
 use super::pytest::{COVERAGE, JUNIT, Plan};
 use super::suite::{Base, Suite};
 use super::workspace::Tree;
@@ -45,6 +45,10 @@ impl Runner {
 
     pub(super) fn python_version(&self) -> &str {
         self.environment.version()
+    }
+
+    pub(super) fn tier(&self) -> Tier {
+        self.isolation.tier()
     }
 
     pub(super) async fn run(&self, job: &Job) -> Result<Outcome> {

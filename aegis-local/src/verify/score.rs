@@ -8,8 +8,8 @@ use aegis_core::patch::{FileChange, changed_lines};
 
 use super::deep::{Depth, Faults, Step};
 use super::gates::{Returned, changed};
-use super::suite::FileCoverage;
 use super::source::Facts;
+use super::suite::FileCoverage;
 
 /// Lines that ran by file, whoever ran them.
 pub(super) type Ran = BTreeMap<String, BTreeSet<u32>>;

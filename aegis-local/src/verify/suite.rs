@@ -218,19 +218,25 @@ mod tests {
     #[test]
     fn a_red_suite_names_what_fails_and_one_without_tests_is_told_from_one_that_broke_off() {
         let of = |code: i32, xml: &str| {
-            let suite = Suite::read(&Outcome {
-                end: End::Exited(code),
-                stdout: Default::default(),
-                stderr: Default::default(),
-                reports: BTreeMap::from([(JUNIT.to_owned(), xml.as_bytes().to_vec())]),
-                ran: (Instant::now(), Duration::ZERO),
-            }, None);
+            let suite = Suite::read(
+                &Outcome {
+                    end: End::Exited(code),
+                    stdout: Default::default(),
+                    stderr: Default::default(),
+                    reports: BTreeMap::from([(JUNIT.to_owned(), xml.as_bytes().to_vec())]),
+                    ran: (Instant::now(), Duration::ZERO),
+                },
+                None,
+            );
             BaseSuite::of(&Base::of(&[suite]))
         };
         let red = "<testsuites><testsuite tests=\"2\"><testcase classname=\"a\" name=\"b\">\
                    <failure/></testcase><testcase classname=\"a\" name=\"c\"/></testsuite></testsuites>";
         let failing = vec![String::from("a::b")];
-        assert_eq!(of(1, red), BaseSuite::Ran { counts: TestCounts::new(1, 1), failing, flaky: Vec::new() });
+        assert_eq!(
+            of(1, red),
+            BaseSuite::Ran { counts: TestCounts::new(1, 1), failing, flaky: Vec::new() }
+        );
         assert_eq!(of(5, red), BaseSuite::Empty);
         assert!(matches!(of(127, red), BaseSuite::Broken(why) if why.contains("127")));
     }

@@ -16,7 +16,7 @@ use super::cache::Cache;
 use super::config::PythonVerifierConfig;
 use super::deep::Deep;
 use super::environment::Environment;
-use super::isolation::Isolation;
+use super::isolation::{Isolation, Tier};
 use super::prove::{NO_TRACE, Proof};
 use super::reproduce::{OnBase, OnPatched, Reproducer};
 use super::runner::Runner;
@@ -24,7 +24,6 @@ use super::suite::{Base, BaseSuite};
 use super::wanted::{Target, Wanted};
 use super::workspace::{self, Exports, Tree};
 use crate::git::{GitRepository, TakenBack};
-use crate::sandbox::Program;
 use crate::service::ServiceSpec;
 
 /// Proves or rejects patches on one Python service, and reverts of its releases where it knows their
@@ -95,6 +94,13 @@ impl PythonVerifier {
         self.isolation().await.map(|_| ())
     }
 
+    /// How well code under test is held here.
+    ///
+    /// Errors: `Denied` where it can't be held.
+    pub async fn tier(&self) -> Result<Tier> {
+        Ok(self.isolation().await?.tier())
+    }
+
     /// Exports `base` and runs its suite ahead of time; how that went is what every fix is compared
     /// with.
     ///
@@ -153,7 +159,9 @@ impl PythonVerifier {
 
     async fn isolation(&self) -> Result<Isolation> {
         let scratch = self.config.scratch();
-        let probe = || async { Isolation::probe(Program::find()?, Some(&scratch)).await };
+        let tiers = self.config.tiers();
+        let probe =
+            || async { Isolation::probe_any(self.config.helper()?, Some(&scratch), tiers).await };
         self.isolation.get_or_try_init(probe).await.cloned()
     }
 
@@ -181,7 +189,7 @@ impl PythonVerifier {
 
     async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
         let (runner, tree, key) = self.prepare(&patch.base).await?;
-        proof.isolated();
+        proof.isolated(runner.tier());
         let changes = match workspace::changes(self.repository.as_ref(), patch).await {
             Ok(changes) => changes,
             Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
@@ -208,7 +216,7 @@ impl PythonVerifier {
         proof: &mut Proof<'_>,
     ) -> Result<()> {
         let (runner, tree, key) = self.prepare(base).await?;
-        proof.isolated();
+        proof.isolated(runner.tier());
         let (from, at, taken) = (git.clone(), base.clone(), release.clone());
         let take = |into: PathBuf| async move { from.take_back(&taken, &at, &into).await };
         let (reverted, name, changes, others) =

@@ -10,6 +10,7 @@ use aegis_core::{Error, Result, Revision};
 use tempfile::TempDir;
 
 use super::cache::Cache;
+use crate::sandbox::copy::copy;
 use crate::sandbox::order::Change;
 
 /// A base tree and what is changed on it.
@@ -27,6 +28,15 @@ impl Tree {
     pub fn empty(scratch: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("aegis-tree-").tempdir_in(scratch)?;
         Ok(Self { base: Arc::new(folder), changes: Arc::default() })
+    }
+
+    /// A copy of a folder, in one of its own under `scratch`: files, folders, and links as they are.
+    ///
+    /// May block. Errors: what can't be read or written.
+    pub fn copy_of(folder: &Path, scratch: &Path) -> Result<Self> {
+        let tree = Self::empty(scratch)?;
+        copy(folder, tree.base())?;
+        Ok(tree)
     }
 
     /// This tree with the changed files in place.

@@ -1,11 +1,13 @@
 //! The verifier with real namespaces, a real interpreter and a real suite.
 
 mod corpus;
+mod denied;
 mod dropped;
 pub(crate) mod folder;
 mod gates;
 mod hostile;
 mod isolation;
 pub(crate) mod python;
+mod reduced;
 pub(crate) mod replay;
 mod revert;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use aegis_core::model::{Fix, GateAnswer, Reproduction, TestCounts, Verification};
 use aegis_core::stage::Verifier;
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::PythonVerifier;
+use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
 
 use super::folder::{Folder, base, case, fix};
 use super::python::venv;
@@ -84,6 +84,10 @@ pub(crate) struct Shop {
 }
 
 pub(crate) fn shop() -> Shop {
+    shop_with(PythonVerifierConfig::default())
+}
+
+pub(crate) fn shop_with(config: PythonVerifierConfig) -> Shop {
     let logs = tempfile::tempdir().unwrap();
     let log = logs.path().join("access.log");
     let folder = Folder::new([
@@ -100,7 +104,7 @@ pub(crate) fn shop() -> Shop {
     )
     .with_python(venv())
     .with_access_log(&log);
-    Shop { verifier: PythonVerifier::new(spec, Arc::new(folder)), logs }
+    Shop { verifier: PythonVerifier::with_config(spec, Arc::new(folder), config), logs }
 }
 
 fn answer(v: &Verification, gate: &str) -> Option<GateAnswer> {

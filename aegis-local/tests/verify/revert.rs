@@ -104,8 +104,7 @@ async fn a_revert_is_proven_on_the_tree_that_is_shipped_and_its_tests_may_go() {
 
     assert_eq!(v.answer(), GateAnswer::Pass, "{:?}", v.gates);
     let names: Vec<&str> = v.gates.iter().map(|g| g.gate.as_str()).collect();
-    let asked =
-        [
+    let asked = [
         "isolation",
         "clean-merge",
         "syntax",

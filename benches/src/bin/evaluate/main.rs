@@ -2,6 +2,7 @@
 
 mod redact;
 mod rollback;
+mod sandbox;
 
 use std::error::Error;
 use std::path::Path;
@@ -19,9 +20,24 @@ Usage: cargo run --release -p aegis-benches --bin evaluate -- COMMAND
   redact [--emails] [--ips] [--cards]
                   copies standard input to standard output without its secrets; the personal data that
                   is named goes too
+  sandbox [OPTIONS] --workspace DIR -- CMD...
+                  runs CMD in the sandbox, on a copy of DIR; prints one JSON object: exit, signal, ended
+                  (exited, signalled, timed_out, exceeded), limit (the one that was reached), stdout and
+                  stderr with the bytes dropped, tier, ms that the command ran, overhead_ms around it.
+                  Without a sandbox it ends with 1 and says what to enable.
+      --tier TIER     strong or reduced  [strong]
+      --memory BYTES, --disk BYTES, --output BYTES   512M, 2G
+      --wall TIME     5s, 500ms
+      --cpu SECONDS   that one process may use
+      --processes N
+      --visible PATH  shown read-only; repeatable
+      --env NAME=VALUE
+      --bench N       instead: N runs with and without the sandbox by turns; medians in milliseconds,
+                      around_ms is what the sandbox takes beside the command
 ";
 
 fn main() -> ExitCode {
+    aegis_local::sandbox::init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match run(&words) {
@@ -53,6 +69,16 @@ fn run(words: &[&str]) -> Result<bool, Box<dyn Error>> {
                 };
             }
             redact::run(std::io::stdin().lock(), std::io::stdout().lock(), &redactor)?;
+        }
+        ["sandbox", options @ ..] => {
+            let options = match sandbox::Options::parse(options) {
+                Ok(options) => options,
+                Err(e) => {
+                    eprintln!("evaluate: sandbox: {e}");
+                    return Ok(false);
+                }
+            };
+            println!("{}", tokio::runtime::Runtime::new()?.block_on(sandbox::run(&options))?);
         }
         _ => return Ok(false),
     }
