@@ -1,11 +1,13 @@
 //! Bounds of a verification.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aegis_core::Result;
+use aegis_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::gates::GATES;
 use super::isolation::{Limits, Tier};
 use super::reproduce::Bounds;
 use crate::sandbox::Program;
@@ -29,6 +31,9 @@ pub struct PythonVerifierConfig {
     /// Milliseconds for everything that is asked of a patch once its base is known: 900,000. What
     /// does not fit is named, and lowers the score.
     pub deadline_ms: u64,
+    /// Gates that are left out, to measure what they are good for: none. Each is reported as a cap,
+    /// so that nothing merges on such a verification.
+    pub without: BTreeSet<String>,
     /// Milliseconds that one run of the suite may take: 120,000.
     pub suite_ms: u64,
     /// Milliseconds until the service has to be healthy: 10,000.
@@ -66,6 +71,7 @@ impl Default for PythonVerifierConfig {
             base_runs: 3,
             faults: 4,
             deadline_ms: 900_000,
+            without: BTreeSet::new(),
             suite_ms: 120_000,
             start_ms: 10_000,
             request_ms: 5_000,
@@ -83,6 +89,17 @@ impl Default for PythonVerifierConfig {
 }
 
 impl PythonVerifierConfig {
+    /// Leaves a gate out; see [`without`](Self::without).
+    ///
+    /// Errors: `Invalid` where no gate has this name, with those that there are.
+    pub fn without_gate(mut self, gate: &str) -> Result<Self> {
+        if !GATES.contains(&gate) {
+            return Err(Error::invalid(format!("no gate {gate}; there are {}", GATES.join(", "))));
+        }
+        self.without.insert(gate.to_owned());
+        Ok(self)
+    }
+
     /// The folder for trees and runs.
     pub(super) fn scratch(&self) -> PathBuf {
         self.scratch.clone().unwrap_or_else(std::env::temp_dir)

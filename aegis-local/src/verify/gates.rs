@@ -1,5 +1,7 @@
 //! The gates: each looks at one thing and may deny, whatever the score would be.
 
+use std::collections::BTreeSet;
+
 use aegis_core::Confidence;
 use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::patch::{FileChange, check_path, unified};
@@ -8,6 +10,63 @@ use super::canary::Hatched;
 use super::source::Facts;
 use super::suite::{Base, Regressions, Suite};
 use crate::python::check_for;
+
+/// Names of the gates that a patch meets, in the order in which they are asked.
+pub const GATES: [&str; 20] = [
+    "isolation",
+    "applies",
+    "protected-paths",
+    "size",
+    "unicode",
+    "secrets",
+    "new-imports",
+    "dangerous-code",
+    "syntax",
+    "claim",
+    "base-tests",
+    "canaries",
+    "tests",
+    "reproduction",
+    "reproduction-fixed",
+    "type",
+    "renamed-test",
+    "siblings",
+    "unchanged",
+    "superfluous",
+];
+
+/// What the gates answered, those that are left out as a cap.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    reports: Vec<GateReport>,
+    without: BTreeSet<String>,
+}
+
+impl Answers {
+    pub(super) fn without(without: BTreeSet<String>) -> Self {
+        Self { reports: Vec::new(), without }
+    }
+
+    pub(super) fn push(&mut self, report: GateReport) {
+        let report = match self.without.contains(&report.gate) {
+            true => cap(&report.gate, "left out, to measure what it is good for"),
+            false => report,
+        };
+        self.reports.push(report);
+    }
+
+    pub(super) fn extend(&mut self, reports: impl IntoIterator<Item = GateReport>) {
+        reports.into_iter().for_each(|report| self.push(report));
+    }
+
+    pub(super) fn denied(&self) -> bool {
+        self.reports.iter().any(|g| g.answer == GateAnswer::Deny)
+    }
+
+    pub(super) fn into_reports(self) -> Vec<GateReport> {
+        self.reports
+    }
+}
 
 pub(super) fn pass(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Pass, reason)

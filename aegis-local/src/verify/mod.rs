@@ -38,5 +38,6 @@ mod wanted;
 pub mod workspace;
 
 pub use config::PythonVerifierConfig;
+pub use gates::GATES;
 pub use suite::BaseSuite;
 pub use verifier::PythonVerifier;

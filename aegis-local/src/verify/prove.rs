@@ -1,5 +1,6 @@
 //! One verification as it is put together: gates in their order, then the score.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use aegis_core::{Error, Revision};
 
 use super::config::PythonVerifierConfig;
 use super::deep::Depth;
-use super::gates::{self, Provoked, Returned};
+use super::gates::{self, Answers, Provoked, Returned};
 use super::isolation::{Outcome, Tier};
 use super::reproduce::{OnBase, OnPatched, Runs};
 use super::revert;
@@ -41,7 +42,7 @@ pub(super) struct Proof<'a> {
     fix: &'a Fix,
     subject: Subject,
     started: Instant,
-    gates: Vec<GateReport>,
+    gates: Answers,
     seen: Seen,
     depth: Option<Depth>,
     runs: Runs,
@@ -52,12 +53,12 @@ pub(super) struct Proof<'a> {
 pub(super) type Failure = (Arc<OnBase>, Vec<OnPatched>);
 
 impl<'a> Proof<'a> {
-    pub(super) fn new(fix: &'a Fix, base: Revision) -> Self {
+    pub(super) fn new(fix: &'a Fix, base: Revision, without: BTreeSet<String>) -> Self {
         Self {
             fix,
             subject: Subject::Patch,
             started: Instant::now(),
-            gates: Vec::new(),
+            gates: Answers::without(without),
             seen: Seen::of(&[]),
             depth: None,
             runs: Vec::new(),
@@ -105,7 +106,7 @@ impl<'a> Proof<'a> {
         self.gates.push(gates::size(changes, config.max_files, config.max_lines));
         self.parses(changes, version);
         self.gates.push(gates::new_imports(changes, files));
-        self.gates.iter().all(|g| g.answer != GateAnswer::Deny)
+        !self.gates.denied()
     }
 
     /// Asks the parser; whether there is a point in going on.
@@ -172,7 +173,7 @@ impl<'a> Proof<'a> {
 
     /// Whether there is a point in asking more: of a patch that nothing denied.
     pub(super) fn goes_deeper(&self) -> bool {
-        self.subject == Subject::Patch && self.gates.iter().all(|g| g.answer != GateAnswer::Deny)
+        self.subject == Subject::Patch && !self.gates.denied()
     }
 
     /// Takes in what more was asked.
@@ -220,7 +221,7 @@ impl<'a> Proof<'a> {
         self.runs.retain(|(started, _)| *started >= self.started);
         let took = union(&mut self.runs);
         self.verification
-            .with_gates(self.gates)
+            .with_gates(self.gates.into_reports())
             .with_test_ms(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
     }
 }

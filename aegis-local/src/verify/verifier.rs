@@ -330,12 +330,12 @@ impl Verifier for PythonVerifier {
     async fn verify(&self, case: &Case, fix: &Fix) -> Result<Verification> {
         let proven = match (&fix.kind, &self.reverts) {
             (FixKind::Patch(patch), _) => {
-                let mut proof = Proof::new(fix, patch.base.clone());
+                let mut proof = Proof::new(fix, patch.base.clone(), self.config.without.clone());
                 self.prove(case, patch, &mut proof).await.map(|()| proof)
             }
             (FixKind::Revert(release), Some(git)) => {
                 let base = self.repository.head().await?;
-                let mut proof = Proof::new(fix, base.clone());
+                let mut proof = Proof::new(fix, base.clone(), self.config.without.clone());
                 self.prove_revert(case, release, git, &base, &mut proof).await.map(|()| proof)
             }
             (FixKind::Revert(_), None) => Err(Error::invalid(

@@ -1,8 +1,10 @@
 //! Measures the parts that decide.
 
+mod folder;
 mod redact;
 mod rollback;
 mod sandbox;
+mod verify;
 
 use std::error::Error;
 use std::path::Path;
@@ -34,6 +36,18 @@ Usage: cargo run --release -p aegis-benches --bin evaluate -- COMMAND
       --env NAME=VALUE
       --bench N       instead: N runs with and without the sandbox by turns; medians in milliseconds,
                       around_ms is what the sandbox takes beside the command
+  verify --root DIR --patch FILE --test CMD [OPTIONS]
+                  proves a patch (SEARCH/REPLACE blocks or a unified diff) on the project in DIR: a Git
+                  repository at its head, else the folder as it is; prints the verification as JSON:
+                  accepted, each gate with its answer and reason, confidence and its terms, tests before
+                  and after, base_ms (what is kept for the next patch) and verify_ms
+      --trace FILE        the failure that it mends, as production printed it
+      --without GATE      leave a gate out, to see what it is good for; repeatable
+      --python DIR        the project's virtual environment
+      --start CMD --health URL --request 'GET /path'
+                          how the service starts, and what made it fail; the last is repeatable
+      --suite-seconds N   what one run of the suite may take  [120]
+      --allow-reduced     where the strong sandbox is not to be had
 ";
 
 fn main() -> ExitCode {
@@ -79,6 +93,16 @@ fn run(words: &[&str]) -> Result<bool, Box<dyn Error>> {
                 }
             };
             println!("{}", tokio::runtime::Runtime::new()?.block_on(sandbox::run(&options))?);
+        }
+        ["verify", options @ ..] => {
+            let options = match verify::Options::parse(options) {
+                Ok(options) => options,
+                Err(e) => {
+                    eprintln!("evaluate: verify: {e}");
+                    return Ok(false);
+                }
+            };
+            println!("{:#}", tokio::runtime::Runtime::new()?.block_on(verify::run(&options))?);
         }
         _ => return Ok(false),
     }
