@@ -69,6 +69,7 @@ mod mounts;
 pub(crate) mod order;
 mod program;
 mod reduced;
+mod sidecar;
 mod sys;
 mod tier;
 mod watch;
@@ -78,6 +79,7 @@ use std::sync::OnceLock;
 pub use limits::Limits;
 pub use order::End;
 pub use program::Program;
+pub use sidecar::Sidecar;
 pub use tier::Tier;
 
 /// How this program is called where it is to be the helper.
