@@ -54,6 +54,9 @@ pub struct LocalConfig {
     pub test_timeout: Option<Duration>,
     /// How long a release may take to become healthy; 30 s unless set.
     pub start_timeout: Option<Duration>,
+    /// Whether fixes may be proven in the [Reduced](crate::sandbox::Tier::Reduced) tier of isolation
+    /// where the Strong one is not to be had, and then wait for a person; false unless set.
+    pub allow_reduced: bool,
 }
 
 impl LocalConfig {
@@ -72,6 +75,7 @@ impl LocalConfig {
             poll: Duration::from_millis(200),
             test_timeout: None,
             start_timeout: None,
+            allow_reduced: false,
         }
     }
 
@@ -106,6 +110,13 @@ impl LocalConfig {
     #[must_use]
     pub fn with_test_timeout(mut self, limit: Duration) -> Self {
         self.test_timeout = Some(limit);
+        self
+    }
+
+    /// Lets fixes be proven in the Reduced tier where the Strong one is not to be had.
+    #[must_use]
+    pub fn with_allow_reduced(mut self, allowed: bool) -> Self {
+        self.allow_reduced = allowed;
         self
     }
 
@@ -167,6 +178,7 @@ impl Local {
         let repository = GitRepository::open(&config.repository).await?;
         let shared: Arc<dyn Repository> = Arc::new(repository.clone());
         let mut bounds = PythonVerifierConfig::default();
+        bounds.allow_reduced = config.allow_reduced;
         let mut supervisor = Supervisor::builder(spec.clone(), repository.clone(), &config.state);
         supervisor = supervisor.poll(config.poll);
         if let Some(limit) = config.test_timeout {

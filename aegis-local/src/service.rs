@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use aegis_core::{Result, ServiceName};
 
+use crate::sandbox::Sidecar;
+
 /// How a service is started, asked for its health, and tested.
 ///
 /// Commands run through `sh -c` in the folder of a release.
@@ -29,6 +31,8 @@ pub struct ServiceSpec {
     pub access_log: Option<PathBuf>,
     /// Log files that it writes beside its standard streams.
     pub logs: Vec<PathBuf>,
+    /// Programs that it needs, started inside its sandbox for its tests and for what is replayed.
+    pub sidecars: Vec<Sidecar>,
 }
 
 impl ServiceSpec {
@@ -49,6 +53,7 @@ impl ServiceSpec {
             python: None,
             access_log: None,
             logs: Vec::new(),
+            sidecars: Vec::new(),
         }
     }
 
@@ -94,6 +99,13 @@ impl ServiceSpec {
     #[must_use]
     pub fn with_log(mut self, path: impl Into<PathBuf>) -> Self {
         self.logs.push(path.into());
+        self
+    }
+
+    /// Adds a program that its tests and its replays need: a database of their own.
+    #[must_use]
+    pub fn with_sidecar(mut self, sidecar: Sidecar) -> Self {
+        self.sidecars.push(sidecar);
         self
     }
 }

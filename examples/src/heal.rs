@@ -16,10 +16,12 @@ mod witness;
 
 use std::sync::Arc;
 
-use aegis_core::policy::PolicyConfig;
+use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::Journal;
 use aegis_local::local::Local;
 use aegis_local::notify::LogNotifier;
+use aegis_local::sandbox::{Program, Tier};
+use aegis_local::verify::isolation::Isolation;
 use aegis_sql::SqliteJournal;
 
 pub use failure::{Exit, Failure, Stopped};
@@ -44,9 +46,10 @@ const PACE: f64 = 40.0;
 /// # Errors
 ///
 /// Where something is missing, and where the run breaks off: how the process ends, and the next step.
-pub async fn run(options: Options) -> Result<Exit, Stopped> {
+pub async fn run(mut options: Options) -> Result<Exit, Stopped> {
     let mut terminal = Terminal::stdout();
     terminal.text(Tone::Title, "A broken service heals itself");
+    sandbox(&mut options, &mut terminal).await.map_err(Stopped::missing)?;
     let scene = Scene::set(&options, &mut terminal).await.map_err(Stopped::missing)?;
     let begun = Stage::begin(&scene, &options, &mut terminal).await;
     if !matches!(begun, Ok(Some(_))) && !scene.resumed {
@@ -56,6 +59,30 @@ pub async fn run(options: Options) -> Result<Exit, Stopped> {
     let Some(stage) = begun.map_err(Stopped::missing)? else { return Ok(Exit::AsItShould) };
     let played = stage.play(&scene, &options, &mut terminal).await;
     played.map_err(|e| Stopped::broke_off(e, &scene.state))
+}
+
+/// Says how code under test is held, before anything is made; fails where it can't be.
+///
+/// What is held by filters alone waits for a person, whatever autonomy was asked for.
+async fn sandbox(options: &mut Options, terminal: &mut Terminal) -> Result<(), Failure> {
+    let tiers: &[Tier] =
+        if options.allow_reduced { &[Tier::Strong, Tier::Reduced] } else { &[Tier::Strong] };
+    let probed = match Program::find() {
+        Ok(helper) => Isolation::probe_any(helper, None, tiers).await,
+        Err(e) => Err(e),
+    };
+    let more = "; the shop alone can do with less: --allow-reduced";
+    let more = if options.theirs.is_some() || options.allow_reduced { "" } else { more };
+    match probed.map_err(|e| format!("fixes can't be proven: {e}{more}"))?.tier() {
+        Tier::Strong => Ok(()),
+        Tier::Reduced => {
+            options.autonomy = options.autonomy.min(Autonomy::Propose);
+            let text =
+                "no namespaces: fixes are proven by filters alone, so every merge is a person's";
+            terminal.line(Tone::Bad, text);
+            Ok(())
+        }
+    }
 }
 
 /// What runs.

@@ -47,6 +47,7 @@ fn help_shows_every_option_and_readme_the_same_exit_codes() {
         "--json FILE",
         "--test-timeout SECS",
         "--start-timeout SECS",
+        "--allow-reduced",
     ];
     for option in options {
         assert!(help.contains(option), "{option}: {help}");
@@ -59,9 +60,28 @@ fn help_shows_every_option_and_readme_the_same_exit_codes() {
 }
 
 #[test]
+fn where_there_is_no_sandbox_that_is_said_first_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let script = format!(
+        "echo 0 > /proc/sys/user/max_user_namespaces && exec {} --state {}",
+        program().display(),
+        state.display()
+    );
+    let ended = Command::new("unshare").args(["-Ur", "sh", "-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(i32::from(Exit::Missing.code())), "{said}");
+    for say in ["fixes can't be proven", "user.max_user_namespaces", "--allow-reduced"] {
+        assert!(said.contains(say), "{say:?} is not in: {said}");
+    }
+    assert!(!state.exists(), "{said}");
+}
+
+#[test]
 fn a_wrong_command_line_touches_nothing() {
     let theirs = Inventory::new();
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 13] = [
+        (&["--allow-reduced"], &["--allow-reduced is for the shop alone"]),
         (&["--speed", "9"], &["--speed"]),
         (&["--autonomy", "some"], &["\"some\"", "observe, propose, approve or auto"]),
         (&["--watch", "0"], &["--watch needs at least one second"]),

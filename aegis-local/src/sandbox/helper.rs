@@ -8,6 +8,7 @@
 //! In the Reduced tier there is no world to be the first of: the inner process is the parent of whatever
 //! the command leaves behind instead, and ends it itself.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write as _};
 use std::os::fd::AsFd;
@@ -24,9 +25,9 @@ use nix::unistd::{Pid, getegid, geteuid, setsid};
 
 use super::lock::{World, lock};
 use super::mounts::{self, trying};
-use super::order::{self, Order, Status};
+use super::order::{self, Failure, Order, Status};
 use super::watch::{self, Watch};
-use super::{Tier, reduced, sys};
+use super::{Tier, reduced, sidecar, sys};
 
 /// Serves one order that comes over standard input, and ends.
 pub(super) fn main() -> i32 {
@@ -54,7 +55,7 @@ fn serve() -> io::Result<()> {
     if order.tier == Tier::Strong
         && let Err(e) = enter()
     {
-        return answer(&mut host, &refused(&e), &[]);
+        return answer(&mut host, &failed(e), &[]);
     }
     let Some(first) = sys::fork()? else {
         match order.tier {
@@ -93,8 +94,8 @@ fn enter() -> io::Result<()> {
     trying("make namespaces", unshare(spaces))
 }
 
-fn refused(why: &io::Error) -> Status {
-    Status { end: Err(why.to_string()), us: 0, reports: Vec::new() }
+fn failed(why: impl Into<Failure>) -> Status {
+    Status { end: Err(why.into()), us: 0, reports: Vec::new() }
 }
 
 fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Result<()> {
@@ -116,8 +117,17 @@ fn inside(mut host: UnixStream, mut order: Order) -> io::Result<()> {
             // have to wait for them.
             let _ = sys::set_nice(-20);
         }
-        let child = start(order, &world, nice)?;
-        Ok::<_, io::Error>((watch.until_it_ends(child)?, world))
+        let begin = |argv: &[String], log: Option<&Path>| start(order, &world, nice, argv, log);
+        for (number, sidecar) in order.sidecars.iter().enumerate() {
+            let log = sidecar::log(&world.out, number);
+            let shell = ["/bin/sh", "-c", &sidecar.start].map(str::to_owned);
+            let process = begin(&shell, Some(&log))?;
+            if !sidecar.wait(process, &mut watch, &log)? {
+                return Ok((None, world));
+            }
+        }
+        let child = begin(&order.argv, None)?;
+        Ok::<_, Failure>((watch.until_it_ends(child)?, world))
     };
     let ran = run(&mut order);
     watch::end_all(order.tier)?;
@@ -134,22 +144,28 @@ fn inside(mut host: UnixStream, mut order: Order) -> io::Result<()> {
             Tier::Strong => Ok(()),
             Tier::Reduced => fs::remove_dir_all(&order.root).or(Ok(())),
         },
-        Err(e) => answer(&mut host, &refused(&e), &[]),
+        Err(e) => answer(&mut host, &failed(e), &[]),
     }
 }
 
-/// Starts the command. An error where it can't be held.
-fn start(order: &Order, world: &World, nice: i32) -> io::Result<Pid> {
+/// Starts a program, with its output in `log` where there is one. An error where it can't be held.
+fn start(
+    order: &Order,
+    world: &World,
+    nice: i32,
+    argv: &[String],
+    log: Option<&Path>,
+) -> io::Result<Pid> {
     let (mut told, mut tell) = io::pipe()?;
     let Some(child) = sys::fork()? else {
         drop(told);
-        if let Err(e) = ready(order, world, nice) {
+        if let Err(e) = ready(order, world, nice, log) {
             let _ = tell.write_all(e.to_string().as_bytes());
             std::process::exit(126);
         }
         // Closes `tell` where the command starts.
-        let e = command(order);
-        eprintln!("{}: {e}", order.argv.first().map_or("no command", String::as_str));
+        let e = command(argv, &order.env);
+        eprintln!("{}: {e}", argv.first().map_or("no command", String::as_str));
         drop(tell);
         std::process::exit(127);
     };
@@ -160,7 +176,12 @@ fn start(order: &Order, world: &World, nice: i32) -> io::Result<Pid> {
 }
 
 /// In the child: everything that the command can't undo.
-fn ready(order: &Order, world: &World, nice: i32) -> io::Result<()> {
+fn ready(order: &Order, world: &World, nice: i32, log: Option<&Path>) -> io::Result<()> {
+    if let Some(log) = log {
+        let file = fs::File::create(log)?;
+        nix::unistd::dup2_stdout(&file)?;
+        nix::unistd::dup2_stderr(&file)?;
+    }
     sys::set_nice(nice)?;
     SigSet::empty().thread_set_mask()?;
     setsid()?;
@@ -169,15 +190,15 @@ fn ready(order: &Order, world: &World, nice: i32) -> io::Result<()> {
 }
 
 /// Becomes the command; why it can't.
-fn command(order: &Order) -> io::Error {
-    let Some((program, arguments)) = order.argv.split_first() else {
+fn command(argv: &[String], env: &BTreeMap<String, String>) -> io::Error {
+    let Some((program, arguments)) = argv.split_first() else {
         return io::Error::other("there is nothing to run");
     };
-    let path = order.env.get("PATH").map_or("/usr/local/bin:/usr/bin:/bin", String::as_str);
+    let path = env.get("PATH").map_or("/usr/local/bin:/usr/bin:/bin", String::as_str);
     let found = |folder: &str| Path::new(folder).join(program);
     let program = match program.contains('/') {
         true => program.into(),
         false => path.split(':').map(found).find(|file| file.is_file()).unwrap_or(program.into()),
     };
-    Command::new(program).args(arguments).env_clear().envs(&order.env).exec()
+    Command::new(program).args(arguments).env_clear().envs(env).exec()
 }

@@ -50,15 +50,104 @@
 //! # What it needs
 //!
 //! Linux 5.13 or later with user namespaces, overlay file systems and Landlock, as most distributions
-//! have it. Elsewhere:
+//! have it. The steps that fail where something is missing, with what to enable, are in the error of
+//! [`Isolation::probe`](crate::verify::isolation::Isolation::probe). No root is needed anywhere; the
+//! settings below are those of what is around the host's program.
 //!
-//! - Ubuntu 23.10 or later: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or an AppArmor
-//!   profile for the host's program that allows `userns`.
-//! - Docker: `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`, or a seccomp
-//!   profile that allows `unshare`, `mount`, `umount2`, `pivot_root` and `mount_setattr`.
-//! - Kubernetes: `securityContext: {procMount: Unmasked, seccompProfile: {type: Unconfined}}` in a pod
-//!   with `hostUsers: false`.
-//! - systemd: no `RestrictNamespaces=`, `ProtectProc=` or `SystemCallFilter=` that take these away.
+//! ## Distributions
+//!
+//! ```text
+//! sysctl user.max_user_namespaces=10000                        # where it is 0
+//! sysctl kernel.unprivileged_userns_clone=1                    # Debian 10 and older, some hardened kernels
+//! sysctl kernel.apparmor_restrict_unprivileged_userns=0        # Ubuntu 23.10 or later
+//! ```
+//!
+//! On Ubuntu an AppArmor profile for the host's program alone does as well, in
+//! `/etc/apparmor.d/aegis` and loaded with `apparmor_parser -r`:
+//!
+//! ```text
+//! abi <abi/4.0>,
+//! include <tunables/global>
+//! profile aegis /usr/local/bin/shop-healer flags=(unconfined) {
+//!   userns,
+//! }
+//! ```
+//!
+//! ## Docker
+//!
+//! Docker's own list of system calls denies `unshare`, `mount`, `umount2`, `pivot_root`,
+//! `mount_setattr` and `sethostname`, and `clone` with flags of namespaces, to programs without
+//! `CAP_SYS_ADMIN`; it masks parts of `/proc`, so that the kernel refuses a whole one inside:
+//!
+//! ```text
+//! docker run --security-opt seccomp=aegis.json --security-opt systempaths=unconfined \
+//!     --security-opt apparmor=unconfined IMAGE
+//! ```
+//!
+//! `aegis.json` is [Docker's profile](https://github.com/moby/profiles/blob/main/seccomp/default.json)
+//! with this at the end of `syscalls`; `seccomp=unconfined` in its place allows everything:
+//!
+//! ```text
+//! {
+//!   "names": ["clone", "unshare", "mount", "umount2", "pivot_root", "mount_setattr", "sethostname"],
+//!   "action": "SCMP_ACT_ALLOW"
+//! }
+//! ```
+//!
+//! Its AppArmor profile, where the machine has AppArmor, denies `mount`: hence the last option. No
+//! `--privileged`, and no capability is needed.
+//!
+//! ## Kubernetes
+//!
+//! `procMount: Unmasked` is taken only in a pod with a user namespace (`hostUsers: false`): from
+//! Kubernetes 1.33 on, where the feature gates `UserNamespacesSupport` and `ProcMountType` are on by
+//! default, with a runtime that has them and Linux 6.3 or later on the node. The profile is a file on
+//! the node, beneath `/var/lib/kubelet/seccomp`:
+//!
+//! ```yaml
+//! spec:
+//!   hostUsers: false
+//!   containers:
+//!   - name: shop
+//!     securityContext:
+//!       procMount: Unmasked
+//!       seccompProfile: {type: Localhost, localhostProfile: profiles/aegis.json}
+//!       appArmorProfile: {type: Unconfined}
+//! ```
+//!
+//! `seccompProfile: {type: Unconfined}` does where no file can be put on the node. The level *baseline*
+//! of Pod Security refuses an unmasked `/proc` and unconfined profiles: label the namespace
+//! `pod-security.kubernetes.io/enforce: privileged`. `privileged: true` is not needed.
+//!
+//! ## systemd
+//!
+//! These settings of a unit, which hardened units set, take away what the sandbox needs; the values are
+//! those that leave it:
+//!
+//! ```ini
+//! [Service]
+//! RestrictNamespaces=no
+//! # Where calls are listed at all:
+//! SystemCallFilter=@system-service @mount @sandbox unshare clone setns sethostname pivot_root
+//! ProtectProc=default
+//! ProcSubset=all
+//! ProtectKernelTunables=no
+//! ProtectKernelLogs=no
+//! ProtectHostname=no
+//! PrivateUsers=no
+//! ```
+//!
+//! `ProtectKernelTunables=` and `ProtectKernelLogs=` mount over parts of `/proc`, which masks it;
+//! `ProtectHostname=` denies the name of the sandbox's own. `NoNewPrivileges=`, `ProtectSystem=`,
+//! `ProtectHome=` and `PrivateTmp=` stay as they are, as long as `scratch` can be written to.
+//!
+//! ## What of this was tried
+//!
+//! The tests hold the sandbox against a list of system calls without `unshare`, against
+//! `user.max_user_namespaces=0`, against something mounted over a part of `/proc` and against a kernel
+//! that answers as if it had no Landlock, all on Linux 6.18 on x86-64 as root and inside a user
+//! namespace. The settings of Docker, Kubernetes, AppArmor and systemd are from their documentation and
+//! were not tried.
 
 pub(crate) mod copy;
 mod filter;
@@ -69,6 +158,7 @@ mod mounts;
 pub(crate) mod order;
 mod program;
 mod reduced;
+mod sidecar;
 mod sys;
 mod tier;
 mod watch;
@@ -78,6 +168,7 @@ use std::sync::OnceLock;
 pub use limits::Limits;
 pub use order::End;
 pub use program::Program;
+pub use sidecar::Sidecar;
 pub use tier::Tier;
 
 /// How this program is called where it is to be the helper.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, Tier};
+use super::{Limits, Sidecar, Tier};
 
 /// Largest message that is read.
 const LARGEST: u32 = 256 << 20;
@@ -40,6 +40,8 @@ pub(crate) struct Order {
     pub(crate) files: BTreeMap<String, String>,
     /// Names of the files in `/out` that are brought out.
     pub(crate) collect: Vec<String>,
+    /// What is started before the command.
+    pub(crate) sidecars: Vec<Sidecar>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) limits: Limits,
@@ -48,12 +50,27 @@ pub(crate) struct Order {
 /// How it ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Status {
-    /// Why it ended; why the command can't be held where it did not run.
-    pub(crate) end: Result<End, String>,
+    /// Why it ended; why the command did not run.
+    pub(crate) end: Result<End, Failure>,
     /// Microseconds that the command ran.
     pub(crate) us: u64,
     /// Which of the files to collect follow.
     pub(crate) reports: Vec<String>,
+}
+
+/// Why a command did not run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    /// It can't be held.
+    Refused(String),
+    /// What it needs beside it did not get ready.
+    Sidecar(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(why: io::Error) -> Self {
+        Self::Refused(why.to_string())
+    }
 }
 
 /// Why a run ended.

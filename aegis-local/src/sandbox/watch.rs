@@ -82,7 +82,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits for news; whether the host's end of the socket is closed.
-    fn host_is_gone(&self, pause: PollTimeout) -> io::Result<bool> {
+    pub(super) fn host_is_gone(&self, pause: PollTimeout) -> io::Result<bool> {
         let mut both = [
             PollFd::new(self.host.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.children.as_fd(), PollFlags::POLLIN),
@@ -96,7 +96,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Takes in all children that ended; how `child` did.
-    fn ended(&self, child: Pid) -> io::Result<Option<End>> {
+    pub(super) fn ended(&self, child: Pid) -> io::Result<Option<End>> {
         while let Ok(Some(_)) = self.children.read_signal() {}
         loop {
             match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
@@ -114,7 +114,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The limit that is exceeded.
-    fn exceeded(&mut self) -> io::Result<Option<&'static str>> {
+    pub(super) fn exceeded(&mut self) -> io::Result<Option<&'static str>> {
         let processes = processes(self.tier)?;
         if let Some(limit) = usage(&processes)?.beyond(self.limits) {
             return Ok(Some(limit));

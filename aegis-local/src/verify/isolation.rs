@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 
 use super::capture::{Captured, capture};
 use super::workspace::Tree;
-use crate::sandbox::Program;
-use crate::sandbox::order::{self, Order, Status};
+use crate::sandbox::order::{self, Failure, Order, Status};
 pub use crate::sandbox::{End, Limits, Tier};
+use crate::sandbox::{Program, Sidecar};
 
 /// System paths that programs need, and that hold no secrets.
 const SYSTEM: &[&str] = &[
@@ -76,6 +76,8 @@ pub struct Job {
     pub visible: Vec<PathBuf>,
     /// Host folders covered by empty private ones.
     pub covers: Vec<PathBuf>,
+    /// Programs that are started before it, in their order; the Strong tier alone has them.
+    pub sidecars: Vec<Sidecar>,
     /// How much it may use.
     pub limits: Limits,
 }
@@ -91,6 +93,7 @@ impl Job {
             collect: Vec::new(),
             visible: Vec::new(),
             covers: Vec::new(),
+            sidecars: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -177,7 +180,15 @@ impl Isolation {
     }
 
     /// Runs one command and waits for its end. A dropped call kills the whole tree of processes.
+    ///
+    /// Errors: `Denied` where it can't be held, or needs what its tier does not have; `Unavailable`
+    /// where a sidecar did not get ready, with what it said; `Timeout` where the helper hangs.
     pub async fn run(&self, job: &Job) -> Result<Outcome> {
+        if self.tier == Tier::Reduced && !job.sidecars.is_empty() {
+            return Err(Error::denied(
+                "sidecars listen, and there are no sockets in the Reduced tier",
+            ));
+        }
         let asked = Instant::now();
         let _slot = self.slots.acquire().await.map_err(|e| Error::internal(e.to_string()))?;
         let waited = asked.elapsed();
@@ -191,6 +202,7 @@ impl Isolation {
             covers: job.covers.clone(),
             files: job.files.clone(),
             collect: job.collect.clone(),
+            sidecars: job.sidecars.clone(),
             argv: job.argv.clone(),
             env: job.env.clone(),
             limits: job.limits.clone(),
@@ -200,7 +212,9 @@ impl Isolation {
         let (mut helper, mut child) = self.spawn()?;
         let stdout = capture(child.stdout.take(), job.limits.output);
         let stderr = capture(child.stderr.take(), job.limits.output);
-        let patience = Duration::from_millis(job.limits.wall_ms) + Duration::from_secs(5);
+        let ready = job.sidecars.iter().map(|sidecar| sidecar.ready_ms);
+        let most = ready.fold(job.limits.wall_ms, u64::saturating_add);
+        let patience = Duration::from_millis(most).saturating_add(Duration::from_secs(5));
         // The helper ends everything when this socket closes, also when the host is killed.
         let talk = async {
             send(&mut helper, &text).await?;
@@ -220,7 +234,10 @@ impl Isolation {
         let (status, reports) = told.map_err(|e| {
             refused(self.tier, &format!("{} ({e}, {exit:?})", stderr.text().trim()))
         })?;
-        let end = status.end.map_err(|why| refused(self.tier, &why))?;
+        let end = status.end.map_err(|failure| match failure {
+            Failure::Refused(why) => refused(self.tier, &why),
+            Failure::Sidecar(why) => Error::unavailable(format!("the sidecar {why}")),
+        })?;
         // Waiting for another verification's processes is their time, not ours.
         let wall = Duration::from_micros(status.us) + waited;
         let started = ended.checked_sub(wall).unwrap_or(ended);

@@ -66,6 +66,7 @@ impl Runner {
         job.limits = self.limits.clone();
         job.visible.clone_from(&self.visible);
         job.covers = covers(&self.spec);
+        job.sidecars.clone_from(&self.spec.sidecars);
         let mut set = |name: &str, value: &str| {
             job.env.insert(name.to_owned(), value.to_owned());
         };
@@ -95,6 +96,7 @@ impl Runner {
     ) -> Result<(Outcome, Result<(), String>)> {
         let mut job = self.python(tree, "/aegis/compile.py");
         job.argv.insert(1, "-I".to_owned());
+        job.sidecars.clear();
         job.argv.extend(files.iter().map(|f| (*f).to_owned()));
         job.files.insert("compile.py".to_owned(), COMPILE.to_owned());
         job.limits.wall_ms = job.limits.wall_ms.min(20_000);

@@ -159,7 +159,11 @@ impl PythonVerifier {
 
     async fn isolation(&self) -> Result<Isolation> {
         let scratch = self.config.scratch();
-        let tiers = self.config.tiers();
+        // Sidecars listen, which the Strong tier alone has.
+        let tiers = match self.spec.sidecars.is_empty() {
+            true => self.config.tiers(),
+            false => &[Tier::Strong],
+        };
         let probe =
             || async { Isolation::probe_any(self.config.helper()?, Some(&scratch), tiers).await };
         self.isolation.get_or_try_init(probe).await.cloned()

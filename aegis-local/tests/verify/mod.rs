@@ -11,3 +11,4 @@ pub(crate) mod python;
 mod reduced;
 pub(crate) mod replay;
 mod revert;
+mod sidecar;

@@ -35,6 +35,8 @@ pub struct Options {
     pub test_timeout: Option<u64>,
     /// Seconds that a release may take to become healthy.
     pub start_timeout: Option<u64>,
+    /// Whether the shop's fixes may be proven in the Reduced tier, and wait for a person then.
+    pub allow_reduced: bool,
 }
 
 /// A service of somebody's.
@@ -99,6 +101,7 @@ impl Default for Options {
             limit: None,
             test_timeout: None,
             start_timeout: None,
+            allow_reduced: false,
         }
     }
 }

@@ -75,7 +75,8 @@ impl Scene {
         options: &Options,
     ) -> Result<Local, Failure> {
         let mut config = LocalConfig::new(self.spec.clone(), &self.repository, &self.state)
-            .with_poll(Duration::from_millis(50));
+            .with_poll(Duration::from_millis(50))
+            .with_allow_reduced(options.allow_reduced);
         if self.address.port() != 0 {
             config = config.with_metrics(
                 format!("http://{}/metrics", self.address),
