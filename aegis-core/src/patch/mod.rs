@@ -15,9 +15,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use apply::{Tier, apply};
-pub use diff::{LineRange, changed_lines, unified};
+pub use diff::{LineRange, added_lines, changed_lines, count_changed, unified};
 pub use parse::{parse, render};
 pub use path::check_path;
+pub(crate) use path::is_hidden;
 
 use crate::id::{Digest, Revision};
 
