@@ -64,7 +64,7 @@ fn changed(edit: &Edit) -> usize {
         Edit::Create { text, .. } => text.lines().count().max(1),
         // The size of a deleted file is not known here; deleting one is never small.
         Edit::Delete { .. } => usize::MAX / 1024,
-        Edit::Replace { search, replace, .. } => {
+        Edit::Replace { search, replace, .. } | Edit::Hunk { search, replace, .. } => {
             let (old, new): (Vec<&str>, Vec<&str>) =
                 (search.lines().collect(), replace.lines().collect());
             let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();

@@ -19,7 +19,7 @@ impl<'a> Written<'a> {
     pub(super) fn by_fix(fix: &'a Fix) -> Vec<Self> {
         let edits = fix.patch().into_iter().flat_map(|patch| &patch.edits);
         let written = |edit: &'a Edit| match edit {
-            Edit::Replace { path, search, replace } => {
+            Edit::Replace { path, search, replace } | Edit::Hunk { path, search, replace, .. } => {
                 Some(Self { path, before: search, after: replace, whole: false })
             }
             Edit::Create { path, text } => {
