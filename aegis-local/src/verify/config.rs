@@ -13,10 +13,6 @@ use super::reproduce::Bounds;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PythonVerifierConfig {
-    /// Files that a fix may change: 3.
-    pub max_files: usize,
-    /// Lines that a fix may add and remove together: 60.
-    pub max_lines: usize,
     /// How often the failure must stay away on the patched tree: 3.
     pub repeats: u32,
     /// Milliseconds that one run of the suite may take: 120,000.
@@ -44,8 +40,6 @@ pub struct PythonVerifierConfig {
 impl Default for PythonVerifierConfig {
     fn default() -> Self {
         Self {
-            max_files: 3,
-            max_lines: 60,
             repeats: 3,
             suite_ms: 120_000,
             start_ms: 10_000,
