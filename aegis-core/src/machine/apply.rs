@@ -180,9 +180,21 @@ impl Incident {
         self.verification = Some(verification.clone());
         if verification.answer() == GateAnswer::Deny {
             let feedback = verification.feedback();
+            self.offer_smaller(verification);
             self.next_fix(AttemptEnd::Rejected, &feedback, at);
         } else {
             self.enter(Phase::Gating, at);
+        }
+    }
+
+    /// What is left of a fix without its needless parts comes next, once.
+    fn offer_smaller(&mut self, verification: &Verification) {
+        let (Some(fix), Some(smaller)) = (self.fix(), &verification.smaller) else { return };
+        let smaller = Fix { kind: FixKind::Patch(smaller.clone()), ..fix.clone() };
+        let digest = smaller.digest();
+        let again = self.candidates.iter().any(|c| c.digest() == digest);
+        if !again && !self.case.tried(&digest) {
+            self.candidates.insert(1, smaller);
         }
     }
 

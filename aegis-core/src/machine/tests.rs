@@ -13,6 +13,12 @@ fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(1_700_000_000_000 + ms)
 }
 
+fn blamed(base: &Revision) -> Record {
+    let cause = Cause::Code(crate::model::Location::new("mean.py", 2));
+    let blame = Hypothesis::new(cause, "empty", crate::id::Confidence::FULL);
+    Record::Diagnosed(Box::new(Diagnosis::new(base.clone(), "test", vec![blame])))
+}
+
 struct Story(Incident, i64);
 
 impl Story {
@@ -35,16 +41,13 @@ impl Story {
     /// Up to a submitted fix whose checks are asked about.
     fn submitting() -> Self {
         let base = Revision::new("b");
-        let cause = Cause::Code(crate::model::Location::new("mean.py", 2));
-        let blame = Hypothesis::new(cause, "empty", crate::id::Confidence::FULL);
-        let diagnosis = Diagnosis::new(base.clone(), "test", vec![blame]);
         let fix = stages::numbered(0, base.clone());
         let proof = mint::verified(&fix, &base);
         let policy = crate::policy::Policy::new(crate::policy::PolicyConfig::new(
             crate::policy::Autonomy::Auto,
         ));
         let story = Self::begin()
-            .then(Record::Diagnosed(Box::new(diagnosis)))
+            .then(blamed(&base))
             .then(Record::Drafted(vec![fix.clone()]))
             .then(Record::Verified(Box::new(proof.clone())));
         let case = story.0.case.clone();
@@ -227,3 +230,27 @@ mod folds;
 
 #[path = "fault_tests.rs"]
 mod faults;
+
+#[test]
+fn a_fix_that_is_denied_for_its_needless_parts_comes_again_without_them_once() {
+    let base = Revision::new("b");
+    let (fix, other) = (stages::numbered(0, base.clone()), stages::numbered(1, base.clone()));
+    let smaller = stages::numbered(2, base.clone()).patch().unwrap().clone();
+    let denied = |fix: &crate::model::Fix| {
+        let gate = crate::model::GateAnswer::Deny;
+        let why = crate::model::GateReport::new("superfluous", gate, "leave a.py:3 out");
+        let proof = mint::verified(fix, &base).with_gates(vec![why]);
+        Record::Verified(Box::new(proof.with_smaller(smaller.clone())))
+    };
+    let story = Story::begin()
+        .then(blamed(&base))
+        .then(Record::Drafted(vec![fix.clone(), other.clone()]))
+        .then(denied(&fix));
+    let offered = story.0.fix().unwrap().clone();
+    assert_eq!(offered.patch(), Some(&smaller));
+    assert_eq!((&offered.title, story.0.phase), (&fix.title, Phase::Verifying));
+    // What is left is denied as well: it is not offered again, and the next candidate follows.
+    let story = story.then(denied(&offered));
+    assert_eq!(story.0.fix().unwrap().digest(), other.digest());
+    assert_eq!(story.0.case.attempts.len(), 2);
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Confidence, Digest, Revision};
+use crate::patch::Patch;
 
 /// What a gate says. The strictest answer of all gates counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -148,6 +149,10 @@ pub struct Verification {
     pub isolation: Isolation,
     /// Named notes for people: terms of the quality, what did not fit the deadline.
     pub notes: Vec<String>,
+    /// The patch without the parts that nothing needs, where it was denied for those alone: the next
+    /// to be tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smaller: Option<Patch>,
     /// Milliseconds spent in the service's own test and reproduction processes, and waiting for those
     /// of another verification.
     pub test_ms: u64,
@@ -165,6 +170,7 @@ impl Verification {
             score: Score::default(),
             isolation,
             notes: Vec::new(),
+            smaller: None,
             test_ms: 0,
         }
     }
@@ -201,6 +207,13 @@ impl Verification {
     #[must_use]
     pub fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
+        self
+    }
+
+    /// Offers the patch without what nothing needs.
+    #[must_use]
+    pub fn with_smaller(mut self, smaller: Patch) -> Self {
+        self.smaller = Some(smaller);
         self
     }
 

@@ -31,7 +31,8 @@ impl Tier {
 ///
 /// `before` holds the files that exist, path to text; those that no edit names are left alone. Each
 /// edit sees the result of the ones before it. Line ends are not part of a match: a file keeps its
-/// own (`\n` or `\r\n`), and whether its last line has one. The changes come back in path order.
+/// own (`\n` or `\r\n`), and whether its last line has one. A hunk is put in place byte for byte
+/// where it fits like that, and as a replacement otherwise. The changes come back in path order.
 ///
 /// # Errors
 ///
@@ -101,23 +102,69 @@ fn apply_one(edit: &Edit, current: Option<&str>) -> Result<(Option<String>, Tier
             Err(Error::invalid(format!("the new file is over {MAX_FILE} bytes")))
         }
         (Edit::Create { text, .. }, None) => Ok((Some(text.clone()), Tier::Exact)),
-        (Edit::Delete { .. } | Edit::Replace { .. }, None) => Err(Error::not_found("no such file")),
+        (Edit::Delete { .. } | Edit::Replace { .. } | Edit::Hunk { .. }, None) => {
+            Err(Error::not_found("no such file"))
+        }
         (Edit::Delete { .. }, Some(_)) => Ok((None, Tier::Exact)),
         (Edit::Replace { search, replace, .. }, Some(text)) => {
-            let (text, tier) = replace_in(text, search, replace)?;
+            let (text, tier) = replace_in(text, search, replace, None)?;
+            Ok((Some(text), tier))
+        }
+        (Edit::Hunk { line, search, replace, .. }, Some(text)) => {
+            let hint = usize::try_from(*line).unwrap_or(usize::MAX).saturating_sub(1);
+            let (text, tier) = match splice(text, search, replace, hint)? {
+                Some(text) => (text, Tier::Exact),
+                None => replace_in(text, search, replace, Some(hint))?,
+            };
             Ok((Some(text), tier))
         }
     }
 }
 
-fn replace_in(text: &str, search: &str, replace: &str) -> Result<(String, Tier)> {
+/// A hunk put in place byte for byte; nothing where its lines don't stand like that.
+fn splice(text: &str, search: &str, replace: &str, hint: usize) -> Result<Option<String>> {
+    if search.is_empty() && !text.is_empty() {
+        return Err(Error::invalid("a hunk without a line of the file does not say where it goes"));
+    }
+    if search == replace {
+        return Err(Error::invalid("it changes nothing"));
+    }
+    let whole = |text| str::split_inclusive(text, '\n').collect::<Vec<&str>>();
+    let (file, wanted) = (whole(text), whole(search));
+    let fits = |start: usize| {
+        let end = start.checked_add(wanted.len());
+        end.and_then(|end| file.get(start..end)).is_some_and(|window| window == wanted)
+    };
+    let mut places = (0..=file.len()).filter(|start| fits(*start));
+    let start = match (places.next(), places.next()) {
+        (None, _) => return Ok(None),
+        (Some(start), None) => start,
+        (Some(_), Some(_)) if fits(hint) => hint,
+        (Some(a), Some(b)) => return Err(find::several([a, b].into_iter().chain(places))),
+    };
+    let (head, tail) = (file[..start].concat(), file[start + wanted.len()..].concat());
+    if !tail.is_empty() && !replace.is_empty() && !replace.ends_with('\n') {
+        return Err(Error::invalid("only the last line of a file can be without an end"));
+    }
+    if head.len() + replace.len() + tail.len() > MAX_FILE {
+        return Err(Error::invalid(format!("the file would be over {MAX_FILE} bytes")));
+    }
+    Ok(Some(head + replace + &tail))
+}
+
+fn replace_in(
+    text: &str,
+    search: &str,
+    replace: &str,
+    hint: Option<usize>,
+) -> Result<(String, Tier)> {
     let search = lines::plain(search);
     let replace = lines::plain(replace);
     if search.is_empty() {
         return Err(Error::invalid("an empty search makes a file, and this one exists"));
     }
     let file = lines::split(text);
-    let Found { start, tier, indentation } = find::find(&file, &search)?;
+    let Found { start, tier, indentation } = find::find(&file, &search, hint)?;
     // What search and replacement share stays as the file has it, loosely matched space included.
     let head = search.iter().zip(&replace).take_while(|(a, b)| a == b).count();
     let tail = search[head..]

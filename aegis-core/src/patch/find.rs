@@ -52,8 +52,13 @@ impl Indentation<'_> {
     }
 }
 
-/// The only place where `search` fits, by the strictest tier that fits anywhere.
-pub(super) fn find<'a>(file: &'a [Line<'_>], search: &[&'a str]) -> Result<Found<'a>> {
+/// The only place where `search` fits, by the strictest tier that fits anywhere; of several the one
+/// at the index `hint`.
+pub(super) fn find<'a>(
+    file: &'a [Line<'_>],
+    search: &[&'a str],
+    hint: Option<usize>,
+) -> Result<Found<'a>> {
     for tier in Tier::ALL {
         let mut places = Vec::new();
         if search.len() <= file.len() {
@@ -70,18 +75,27 @@ pub(super) fn find<'a>(file: &'a [Line<'_>], search: &[&'a str]) -> Result<Found
         match places.len() {
             0 => {}
             1 => return places.pop().ok_or_else(|| Error::internal("a place was lost")),
-            count => {
-                let lines: Vec<String> =
-                    places.iter().take(MAX_PLACES).map(|p| (p.start + 1).to_string()).collect();
-                let more = if count > MAX_PLACES { " and more" } else { "" };
-                return Err(Error::invalid(format!(
-                    "the search fits in several places, at lines {}{more}; add lines around it",
-                    lines.join(", ")
-                )));
+            _ => {
+                let hinted = hint.and_then(|start| {
+                    let window = file.get(start..start.checked_add(search.len())?)?;
+                    Some(Found { start, tier, indentation: fits(window, search, tier)? })
+                });
+                return hinted.ok_or_else(|| several(places.iter().map(|p| p.start)));
             }
         }
     }
     Err(Error::not_found(format!("the search fits nowhere; {}", nearest(file, search))))
+}
+
+/// Why none of the places that fit is taken; each is the index of its first line.
+pub(super) fn several(places: impl Iterator<Item = usize>) -> Error {
+    let mut lines: Vec<String> = places.take(MAX_PLACES + 1).map(|p| (p + 1).to_string()).collect();
+    let more = if lines.len() > MAX_PLACES { " and more" } else { "" };
+    lines.truncate(MAX_PLACES);
+    Error::invalid(format!(
+        "the search fits in several places, at lines {}{more}; add lines around it",
+        lines.join(", ")
+    ))
 }
 
 fn fits<'a>(window: &'a [Line<'_>], search: &[&'a str], tier: Tier) -> Option<Indentation<'a>> {

@@ -2,6 +2,7 @@
 //!
 //! An edit names a file and says what to search and what to put in its place, so that it can be
 //! applied to a later revision of the same file, and a model can write it without counting lines.
+//! [`read`] takes SEARCH/REPLACE blocks ([`parse`]) and unified diffs ([`parse_unified`]).
 
 mod apply;
 mod diff;
@@ -9,15 +10,18 @@ mod find;
 mod lines;
 mod parse;
 mod path;
+mod unidiff;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 pub use apply::{Tier, apply};
-pub use diff::{LineRange, changed_lines, unified};
+pub use diff::{LineRange, added_lines, changed_lines, count_changed, unified};
 pub use parse::{parse, render};
 pub use path::check_path;
+pub(crate) use path::is_hidden;
+pub use unidiff::{parse_unified, read};
 
 use crate::id::{Digest, Revision};
 
@@ -32,6 +36,18 @@ pub enum Edit {
         /// The lines to find.
         search: String,
         /// The lines to put in their place; empty deletes them.
+        replace: String,
+    },
+    /// Puts `replace` where `search` stands, as a hunk of a unified diff has it: line ends count, and
+    /// `line` says where among several places.
+    Hunk {
+        /// File, relative to the repository's root.
+        path: String,
+        /// Line from 1 where `search` begins once the hunks before are applied; a hint.
+        line: u32,
+        /// The lines to find, with their ends; empty only in an empty file.
+        search: String,
+        /// The lines to put in their place, with their ends.
         replace: String,
     },
     /// Makes a file that does not exist.
@@ -52,7 +68,10 @@ impl Edit {
     /// The file that is touched.
     pub fn path(&self) -> &str {
         match self {
-            Self::Replace { path, .. } | Self::Create { path, .. } | Self::Delete { path } => path,
+            Self::Replace { path, .. }
+            | Self::Hunk { path, .. }
+            | Self::Create { path, .. }
+            | Self::Delete { path } => path,
         }
     }
 }

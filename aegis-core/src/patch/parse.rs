@@ -14,20 +14,20 @@
 //! end of file` after a content says that its last line has none.
 
 use super::Edit;
+use super::diff::NO_NEWLINE;
 use super::path::check_path;
 use crate::error::{Error, Result};
 
-const SEARCH: &str = "<<<<<<< SEARCH";
+pub(super) const SEARCH: &str = "<<<<<<< SEARCH";
 const DIVIDER: &str = "=======";
 const REPLACE: &str = ">>>>>>> REPLACE";
-const DELETE: &str = "<<<<<<< DELETE";
-const NO_NEWLINE: &str = "\\ No newline at end of file";
+pub(super) const DELETE: &str = "<<<<<<< DELETE";
 
 /// Longest text that is read, in bytes.
-const MAX_TEXT: usize = 1 << 20;
+pub(super) const MAX_TEXT: usize = 1 << 20;
 
 /// Most edits that are read from one text.
-const MAX_EDITS: usize = 200;
+pub(super) const MAX_EDITS: usize = 200;
 
 /// Reads edits from text.
 ///
@@ -95,7 +95,8 @@ pub fn parse(text: &str) -> Result<Vec<Edit>> {
 
 /// Writes edits as [`parse`] reads them.
 ///
-/// What comes back is equal, except that a replacement of an empty search reads as a creation.
+/// What comes back is equal, except that a replacement of an empty search reads as a creation, and a
+/// hunk as a replacement.
 pub fn render(edits: &[Edit]) -> String {
     let mut out = String::new();
     for edit in edits {
@@ -108,7 +109,9 @@ pub fn render(edits: &[Edit]) -> String {
                 continue;
             }
             Edit::Create { text, .. } => ("", text.as_str()),
-            Edit::Replace { search, replace, .. } => (search.as_str(), replace.as_str()),
+            Edit::Replace { search, replace, .. } | Edit::Hunk { search, replace, .. } => {
+                (search.as_str(), replace.as_str())
+            }
         };
         out.push_str(&format!("{}\n{SEARCH}\n", edit.path()));
         push_content(&mut out, search);
@@ -196,7 +199,7 @@ fn undecorated(line: &str) -> &str {
     line.trim().trim_matches(['*', '`', ':'])
 }
 
-fn expected(at: usize, found: &str, what: &str) -> Error {
+pub(super) fn expected(at: usize, found: &str, what: &str) -> Error {
     let shown: String = found.chars().take(80).collect();
     Error::invalid(format!("line {}: expected {what}, found {shown:?}", at + 1))
 }

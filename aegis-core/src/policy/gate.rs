@@ -1,13 +1,12 @@
 //! The policy gate: the one place that decides, and the only one that mints a clearance.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Autonomy, AutonomyRules, Budget, Clearance, Control, Guardrail, Permit, ProtectedPaths,
-    SizeLimit, Standing, Tier, Tiers, WeeklyFreeze,
+    Secrets, SizeLimit, Standing, Tier, Tiers, Unicode, WeeklyFreeze, check_all,
 };
 use crate::id::{Confidence, Digest, Revision, Timestamp};
 use crate::model::{Case, Fix, FixKind, GateAnswer, GateReport, Isolation, Verification};
@@ -156,11 +155,15 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy with the standard guardrails.
+    /// A policy with the standard guardrails: protected paths, size, Unicode, secrets.
     pub fn new(config: PolicyConfig) -> Self {
         let digest = Digest::of_json(&config);
-        let guardrails: Vec<Arc<dyn Guardrail>> =
-            vec![Arc::new(config.protected.clone()), Arc::new(config.size)];
+        let guardrails: Vec<Arc<dyn Guardrail>> = vec![
+            Arc::new(config.protected.clone()),
+            Arc::new(config.size),
+            Arc::new(Unicode::new()),
+            Arc::new(Secrets::default()),
+        ];
         Self { config, guardrails, digest }
     }
 
@@ -325,7 +328,7 @@ impl Policy {
                 gates.push(GateReport::new("isolation", GateAnswer::Cap, why));
             }
         }
-        gates.extend(self.guardrails.iter().map(|g| ask(g.as_ref(), q)));
+        gates.extend(check_all(&self.guardrails, q.case, q.fix));
         if standing.reverted {
             gates.push(deny("ledger", "this fix was shipped before and taken back"));
         }
@@ -335,13 +338,6 @@ impl Policy {
         }
         gates
     }
-}
-
-/// A guardrail is the host's code: one that panics lets nothing pass without a person.
-fn ask(guardrail: &dyn Guardrail, q: &Question<'_>) -> GateReport {
-    let check = AssertUnwindSafe(|| guardrail.check(q.case, q.fix));
-    catch_unwind(check)
-        .unwrap_or_else(|_| GateReport::new("guardrail", GateAnswer::Hold, "a guardrail panicked"))
 }
 
 fn deny(gate: &str, why: &str) -> GateReport {

@@ -16,6 +16,8 @@ pub use budget::{Budget, Limit};
 pub use clearance::{Clearance, Permit};
 pub use freeze::{Control, Freeze, WeeklyFreeze};
 pub use gate::{Decision, Policy, PolicyConfig, Question, Refusal, Ruling};
-pub use guardrail::{Guardrail, ProtectedPaths, SizeLimit};
+pub use guardrail::{
+    Guardrail, ProtectedPaths, Secrets, SizeLimit, Touched, Unicode, check_all, inspect_all,
+};
 pub use standing::Standing;
 pub use tier::{Tier, Tiers};

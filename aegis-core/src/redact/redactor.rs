@@ -130,12 +130,34 @@ impl Redactor {
         cap(self.redact_str(&kept), max, unread)
     }
 
+    /// The secrets in `text`, each with the name of its rule.
+    pub(crate) fn secrets(&self, text: &str) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        let mut text = text.to_owned();
+        for _ in 0..MAX_PASSES {
+            let spans = self.spans(&text);
+            if spans.is_empty() {
+                break;
+            }
+            let secret = |(span, name): &(Range<usize>, _)| (*name, text[span.clone()].to_owned());
+            found.extend(spans.iter().map(secret));
+            text = self.replaced(&text, spans);
+        }
+        found
+    }
+
+    /// What stands for secrets in `text`, whoever put it there.
+    pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+        PLACEHOLDER.find_iter(text).map(|found| found.as_str())
+    }
+
     /// One pass; nothing where there was nothing to replace.
     fn pass(&self, text: &str) -> Option<String> {
         let spans = self.spans(text);
-        if spans.is_empty() {
-            return None;
-        }
+        (!spans.is_empty()).then(|| self.replaced(text, spans))
+    }
+
+    fn replaced(&self, text: &str, spans: Vec<(Range<usize>, &'static str)>) -> String {
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
         for (span, name) in spans {
@@ -144,7 +166,7 @@ impl Redactor {
             at = span.end;
         }
         out.push_str(&text[at..]);
-        Some(out)
+        out
     }
 
     /// Whether a rule is on: all are, but for those that a host asks for.

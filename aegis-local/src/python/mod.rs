@@ -6,6 +6,7 @@
 //! docstring, a sibling function that handles the same case, a constant beside, an annotation.
 
 mod constants;
+mod depth;
 mod diagnose;
 mod docstring;
 mod edit;
@@ -29,6 +30,7 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use depth::is_deep;
 pub use diagnose::PythonDiagnoser;
 pub use generate::PythonTemplates;
 pub(crate) use locate::{names_file, resolve};

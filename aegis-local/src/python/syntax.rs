@@ -6,6 +6,8 @@ use ruff_python_ast::PythonVersion;
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_text_size::TextSize;
 
+use super::depth::is_deep;
+
 /// Where and why a file does not parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,6 +44,9 @@ fn parse_for(
     text: &str,
     version: PythonVersion,
 ) -> Result<Parsed<ruff_python_ast::ModModule>, SyntaxError> {
+    if is_deep(text) {
+        return Err(error_at(path, text, TextSize::new(0), "it nests too deeply".to_owned()));
+    }
     let options = ParseOptions::from(Mode::Module).with_target_version(version);
     let parsed = parse_unchecked(text, options);
     if let Some(error) = parsed.errors().first() {

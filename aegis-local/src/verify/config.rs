@@ -17,10 +17,6 @@ use crate::sandbox::Program;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PythonVerifierConfig {
-    /// Files that a fix may change: 3.
-    pub max_files: usize,
-    /// Lines that a fix may add and remove together: 60.
-    pub max_lines: usize,
     /// How often the failure must stay away on the patched tree: 3.
     pub repeats: u32,
     /// How often the suite runs on the base, so that tests that do not always end the same way
@@ -65,8 +61,6 @@ pub struct PythonVerifierConfig {
 impl Default for PythonVerifierConfig {
     fn default() -> Self {
         Self {
-            max_files: 3,
-            max_lines: 60,
             repeats: 3,
             base_runs: 3,
             faults: 4,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use aegis_core::Result;
 use aegis_core::model::GateReport;
-use aegis_core::patch::FileChange;
+use aegis_core::patch::{Edit, FileChange, read, unified};
 
 use super::gates::{Provoked, deny, pass};
 use super::hunks::{self, Hunk, hunks, same_code, without};
@@ -70,6 +70,12 @@ impl Depth {
         gates
     }
 
+    /// The patch without what nothing needs, as edits.
+    pub(super) fn smaller(&self) -> Option<Vec<Edit>> {
+        let smaller = self.parts.done().map(|p| &p.smaller).filter(|s| !s.is_empty())?;
+        read(&unified(smaller)).ok()
+    }
+
     /// Steps that were not made, and why.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let notes = [
@@ -87,6 +93,8 @@ impl Depth {
 pub(super) struct Parts {
     all: usize,
     superfluous: Vec<Hunk>,
+    /// What is left without those.
+    smaller: Vec<FileChange>,
 }
 
 impl Parts {
@@ -190,7 +198,15 @@ impl Deep<'_> {
                 None => return Ok(Step::NotAsked("the failure is not reproduced")),
             }
         }
-        Ok(Step::Done(Parts { all: all.len(), superfluous }))
+        let mut smaller = Vec::new();
+        if !superfluous.is_empty() {
+            smaller = without(self.changes, &superfluous);
+            // Either of two may be superfluous and both together not: then nothing smaller is known.
+            if self.notices(&self.tree.changed(&smaller)).await? != Some(false) {
+                smaller.clear();
+            }
+        }
+        Ok(Step::Done(Parts { all: all.len(), superfluous, smaller }))
     }
 
     /// Puts faults into the changed lines; who notices is the reproduction, the calls around it, and

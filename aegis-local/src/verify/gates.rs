@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use aegis_core::Confidence;
 use aegis_core::model::{GateAnswer, GateReport};
-use aegis_core::patch::{FileChange, check_path, unified};
+use aegis_core::patch::FileChange;
+pub(super) use aegis_core::patch::count_changed as changed;
 
 use super::canary::Hatched;
-use super::source::Facts;
 use super::suite::{Base, Regressions, Suite};
 use crate::python::check_for;
 
@@ -80,95 +80,6 @@ pub(super) fn cap(gate: &str, reason: impl Into<String>) -> GateReport {
     GateReport::new(gate, GateAnswer::Cap, reason)
 }
 
-/// Tests, their configuration, pipelines, manifests and lock files are not a fix's to touch.
-pub(super) fn protected_paths(changes: &[FileChange]) -> GateReport {
-    const GATE: &str = "protected-paths";
-    for change in changes {
-        if let Err(e) = check_path(&change.path) {
-            return deny(GATE, e.to_string());
-        }
-        if let Some(why) = protected(&change.path) {
-            return deny(GATE, format!("{} is {why}", change.path));
-        }
-    }
-    pass(GATE, "no protected file is touched")
-}
-
-fn protected(path: &str) -> Option<&'static str> {
-    let lower = path.to_ascii_lowercase();
-    let parts: Vec<&str> = lower.split('/').collect();
-    let (name, folders) = parts.split_last()?;
-    let stem = name.strip_suffix(".py");
-    if folders.iter().any(|f| matches!(*f, "tests" | "test" | "testing"))
-        || stem.is_some_and(|s| s.starts_with("test_") || s.ends_with("_test") || s == "tests")
-        || *name == "conftest.py"
-    {
-        return Some("part of the tests");
-    }
-    if matches!(
-        *name,
-        "pytest.ini" | ".pytest.ini" | "pytest.toml" | "tox.ini" | "setup.cfg" | ".coveragerc"
-    ) {
-        return Some("test configuration");
-    }
-    let manifest = matches!(
-        *name,
-        "pyproject.toml"
-            | "setup.py"
-            | "pipfile"
-            | "poetry.lock"
-            | "pipfile.lock"
-            | "uv.lock"
-            | "pdm.lock"
-            | "environment.yml"
-            | "environment.yaml"
-            | "package.json"
-            | "package-lock.json"
-            | "yarn.lock"
-            | "cargo.toml"
-            | "cargo.lock"
-            | "go.mod"
-            | "go.sum"
-    );
-    let listed = |prefix: &str| name.starts_with(prefix) && name.ends_with(".txt");
-    if manifest || listed("requirements") || listed("constraints") {
-        return Some("a manifest or lock file");
-    }
-    if folders.first().is_some_and(|f| f.starts_with('.')) || name.starts_with('.') {
-        return Some("configuration of a tool or pipeline");
-    }
-    // Such names change what the interpreter or the runner loads.
-    let hooks = ["sitecustomize", "usercustomize", "pytest", "_pytest", "coverage"];
-    let shadows = |n: &str| hooks.contains(&n);
-    if stem.is_some_and(shadows) || folders.iter().any(|f| shadows(f)) || name.ends_with(".pth") {
-        return Some("loaded before the tests");
-    }
-    None
-}
-
-/// How many lines a change adds and removes.
-pub(super) fn changed(changes: &[FileChange]) -> usize {
-    let body = |l: &&str| {
-        (l.starts_with('+') && !l.starts_with("+++ "))
-            || (l.starts_with('-') && !l.starts_with("--- "))
-    };
-    unified(changes).lines().filter(body).count()
-}
-
-/// A fix is small.
-pub(super) fn size(changes: &[FileChange], max_files: usize, max_lines: usize) -> GateReport {
-    const GATE: &str = "size";
-    let (files, lines) = (changes.len(), changed(changes));
-    let said = format!("{files} files, {lines} changed lines");
-    if files > max_files || lines > max_lines {
-        deny(GATE, format!("{said}; at most {max_files} files and {max_lines} lines"))
-    } else if lines == 0 {
-        deny(GATE, "nothing changes")
-    } else {
-        pass(GATE, said)
-    }
-}
-
 /// Name of the gate that two are asked for: the parser here, the service's interpreter in a run.
 pub(super) const SYNTAX: &str = "syntax";
 
@@ -185,29 +96,6 @@ pub(super) fn syntax(compiled: Result<(), String>) -> GateReport {
         Ok(()) => pass(SYNTAX, "compiles"),
         Err(why) => deny(SYNTAX, why),
     }
-}
-
-/// No module that the file did not import before, but for the service's own.
-pub(super) fn new_imports(changes: &[FileChange], files: &[String]) -> GateReport {
-    const GATE: &str = "new-imports";
-    for change in changes.iter().filter(|c| c.path.ends_with(".py")) {
-        let of = |text: &Option<String>| Facts::of(text.as_deref().unwrap_or_default()).imports;
-        let (before, after) = (of(&change.before), of(&change.after));
-        if let Some(new) = after.difference(&before).find(|m| !own(m, files)) {
-            return deny(GATE, format!("{} imports {new}, which it did not before", change.path));
-        }
-    }
-    pass(GATE, "no new import")
-}
-
-/// Whether a module is a file or a folder of the service.
-fn own(module: &str, files: &[String]) -> bool {
-    let file = format!("{module}.py");
-    let folder = format!("{module}/");
-    files.iter().any(|f| {
-        let f = f.strip_prefix("src/").unwrap_or(f);
-        *f == file || (f.starts_with(&folder) && f.ends_with(".py"))
-    })
 }
 
 /// The base has tests that pass, so that there is something to break.
@@ -362,76 +250,7 @@ pub(super) fn types(returned: Returned) -> GateReport {
 
 #[cfg(test)]
 mod tests {
-    use aegis_core::patch::Tier;
-
     use super::*;
-
-    fn change(path: &str, before: &str, after: &str) -> FileChange {
-        FileChange {
-            path: path.to_owned(),
-            before: Some(before.to_owned()),
-            after: Some(after.to_owned()),
-            tier: Tier::Exact,
-        }
-    }
-
-    #[test]
-    fn each_kind_of_protected_path_is_denied() {
-        for path in [
-            "tests/cart.py",
-            "shop/test_cart.py",
-            "shop/cart_test.py",
-            "conftest.py",
-            "pytest.ini",
-            "tox.ini",
-            "setup.cfg",
-            "pyproject.toml",
-            ".github/workflows/ci.yml",
-            "requirements-dev.txt",
-            "poetry.lock",
-            "Tests/cart.py",
-            "pytest.py",
-            "sitecustomize.py",
-            "../out.py",
-            ".git/config",
-            "/etc/passwd",
-        ] {
-            let report = protected_paths(&[change(path, "a\n", "b\n")]);
-            assert_eq!(report.answer, GateAnswer::Deny, "{path}");
-        }
-        for path in ["shop/cart.py", "app.py", "shop/attest.py", "data/rates.json"] {
-            let report = protected_paths(&[change(path, "a\n", "b\n")]);
-            assert_eq!(report.answer, GateAnswer::Pass, "{path}");
-        }
-    }
-
-    #[test]
-    fn the_size_is_bounded_at_its_limit() {
-        let of = |n: usize| {
-            let after: String = (0..n).map(|i| format!("x{i} = {i}\n")).collect();
-            size(&[change("a.py", "", &after)], 3, 60).answer
-        };
-        assert_eq!(of(60), GateAnswer::Pass);
-        assert_eq!(of(61), GateAnswer::Deny);
-        assert_eq!(of(0), GateAnswer::Deny);
-        let four: Vec<_> =
-            (0..4).map(|i| change(&format!("f{i}.py"), "a = 1\n", "a = 2\n")).collect();
-        assert_eq!(size(&four, 3, 60).answer, GateAnswer::Deny);
-        assert_eq!(size(&four[..3], 3, 60).answer, GateAnswer::Pass);
-    }
-
-    #[test]
-    fn an_import_that_was_not_there_is_denied_but_for_the_services_own() {
-        let files = ["shop/cart.py".to_owned(), "src/tools.py".to_owned()];
-        let of = |after: &str| {
-            new_imports(&[change("shop/cart.py", "import json\n", after)], &files).answer
-        };
-        assert_eq!(of("import json\nx = 1\n"), GateAnswer::Pass);
-        assert_eq!(of("from json import loads\n"), GateAnswer::Pass);
-        assert_eq!(of("from shop.money import x\nimport tools\n"), GateAnswer::Pass);
-        assert_eq!(of("import json\ndef f():\n    import os\n"), GateAnswer::Deny);
-        assert_eq!(of("import json, leftpad\n"), GateAnswer::Deny);
-    }
 
     #[test]
     fn a_guess_is_proposed_only() {

@@ -1,6 +1,6 @@
 //! Proving a fix on a Python service: isolated, against its own tests and its own failure.
 //!
-//! [`PythonVerifier`] exports the base, asks the static gates, then runs in namespaces of their own
+//! [`PythonVerifier`] exports the base, asks its guardrails ([`standard_guardrails`]), then runs in namespaces of their own
 //! ([`isolation`]): the suite on the base (cached) and on the patched tree with coverage, and the
 //! failure itself, by the request that failed or by a small call of the function that raised, on the
 //! base and then several times on the patched tree. Gates come first; what passes is scored.
@@ -18,6 +18,7 @@ mod config;
 mod deep;
 pub mod environment;
 mod gates;
+mod guard;
 mod harness;
 mod hunks;
 pub mod isolation;
@@ -39,5 +40,6 @@ pub mod workspace;
 
 pub use config::PythonVerifierConfig;
 pub use gates::GATES;
+pub use guard::{DangerousCode, NewImports, standard_guardrails};
 pub use suite::BaseSuite;
 pub use verifier::PythonVerifier;

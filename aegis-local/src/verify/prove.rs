@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aegis_core::model::{
-    Fix, GateAnswer, GateReport, Isolation as Held, Reproduction, Tests, Verification,
+    Case, Fix, GateAnswer, GateReport, Isolation as Held, Reproduction, Tests, Verification,
 };
-use aegis_core::patch::FileChange;
+use aegis_core::patch::{FileChange, Patch};
+use aegis_core::policy::{Guardrail, Touched, inspect_all};
 use aegis_core::{Error, Revision};
 
-use super::config::PythonVerifierConfig;
 use super::deep::Depth;
 use super::gates::{self, Answers, Provoked, Returned};
 use super::isolation::{Outcome, Tier};
@@ -94,18 +94,17 @@ impl<'a> Proof<'a> {
         self.gates.push(revert::not_clean(why));
     }
 
-    /// Asks the gates of a patch that need no process; whether there is a point in going on.
+    /// Asks the guardrails, all of them, so that an author hears everything at once; whether there is
+    /// a point in going on.
     pub(super) fn inspect(
         &mut self,
-        changes: &[FileChange],
-        files: &[String],
-        config: &PythonVerifierConfig,
+        case: &Case,
+        touched: &Touched<'_>,
+        guardrails: &[Arc<dyn Guardrail>],
         version: &str,
     ) -> bool {
-        self.gates.push(gates::protected_paths(changes));
-        self.gates.push(gates::size(changes, config.max_files, config.max_lines));
-        self.parses(changes, version);
-        self.gates.push(gates::new_imports(changes, files));
+        self.gates.extend(inspect_all(guardrails, case, self.fix, touched));
+        self.parses(touched.changes, version);
         !self.gates.denied()
     }
 
@@ -180,6 +179,8 @@ impl<'a> Proof<'a> {
     pub(super) fn deepen(&mut self, depth: Depth) {
         self.runs.extend(&depth.runs);
         self.gates.extend(depth.gates());
+        let base = self.verification.base.clone();
+        self.verification.smaller = depth.smaller().map(|edits| Patch::new(base, edits));
         self.depth = Some(depth);
     }
 

@@ -7,6 +7,8 @@ use ruff_python_ast::{ExceptHandler, Expr, Stmt};
 use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextSize};
 
+use crate::python::is_deep;
+
 /// A file's facts; empty where it does not parse.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
@@ -21,6 +23,9 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn of(source: &str) -> Self {
         let mut reader = Reader { source, facts: Self::default() };
+        if is_deep(source) {
+            return reader.facts;
+        }
         if let Ok(parsed) = parse_module(source) {
             reader.visit_body(&parsed.syntax().body);
         }

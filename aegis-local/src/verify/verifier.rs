@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use aegis_core::model::{Case, Fix, FixKind, Release, Reproduction, Trigger, Verification};
 use aegis_core::patch::{FileChange, Patch};
+use aegis_core::policy::{Guardrail, Touched};
 use aegis_core::port::Repository;
 use aegis_core::stage::Verifier;
 use aegis_core::{Digest, Error, ErrorKind, Result, Revision};
@@ -16,6 +17,7 @@ use super::cache::Cache;
 use super::config::PythonVerifierConfig;
 use super::deep::Deep;
 use super::environment::Environment;
+use super::guard::standard_guardrails;
 use super::isolation::{Isolation, Tier};
 use super::prove::{NO_TRACE, Proof};
 use super::reproduce::{OnBase, OnPatched, Reproducer};
@@ -47,6 +49,7 @@ pub struct PythonVerifier {
     repository: Arc<dyn Repository>,
     reverts: Option<GitRepository>,
     config: PythonVerifierConfig,
+    guardrails: Vec<Arc<dyn Guardrail>>,
     exports: Exports,
     environment: AsyncMutex<Option<Environment>>,
     isolation: OnceCell<Isolation>,
@@ -72,6 +75,7 @@ impl PythonVerifier {
             repository,
             reverts: None,
             config,
+            guardrails: standard_guardrails(),
             environment: AsyncMutex::default(),
             isolation: OnceCell::new(),
             suites: Cache::default(),
@@ -83,6 +87,20 @@ impl PythonVerifier {
     #[must_use]
     pub fn with_reverts(mut self, repository: GitRepository) -> Self {
         self.reverts = Some(repository);
+        self
+    }
+
+    /// Asks `guardrail` about each patch too, after [`standard_guardrails`].
+    #[must_use]
+    pub fn with_guardrail(mut self, guardrail: Arc<dyn Guardrail>) -> Self {
+        self.guardrails.push(guardrail);
+        self
+    }
+
+    /// Asks these about each patch in place of [`standard_guardrails`], in their order.
+    #[must_use]
+    pub fn with_guardrails(mut self, guardrails: Vec<Arc<dyn Guardrail>>) -> Self {
+        self.guardrails = guardrails;
         self
     }
 
@@ -203,7 +221,8 @@ impl PythonVerifier {
             Err(e) => return Err(e),
         };
         let files = tree.files()?;
-        if !proof.inspect(&changes, &files, &self.config, runner.python_version()) {
+        let touched = Touched::new(&changes, &files);
+        if !proof.inspect(case, &touched, &self.guardrails, runner.python_version()) {
             return Ok(());
         }
         let patched = tree.changed(&changes);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_core::model::{Fix, GateAnswer, Verification};
+use aegis_core::model::{Case, Fix, GateAnswer, GateReport, Verification};
+use aegis_core::policy::Guardrail;
 use aegis_core::stage::Verifier;
 use aegis_core::{ErrorKind, Revision};
 use aegis_local::service::ServiceSpec;
@@ -49,6 +50,36 @@ async fn a_change_of_tests_is_denied_without_a_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_guardrails_are_asked_the_host_s_too_and_everything_is_named_at_once() {
+    #[derive(Debug)]
+    struct Panics;
+    impl Guardrail for Panics {
+        fn check(&self, _case: &Case, _fix: &Fix) -> GateReport {
+            panic!("a bug of the host's")
+        }
+    }
+    let files = [("code_.py", CODE), ("tests/test_code.py", TESTS)];
+    let bad =
+        "    import os\n    os._exit(0)  # \u{202e}\n".to_owned() + &"    n += 1\n".repeat(60);
+    let verifier = verifier(&files, "pytest -q").with_guardrail(Arc::new(Panics));
+    let v = verifier.verify(&case("no trace", &[]), &fix("code_.py", BODY, &bad)).await.unwrap();
+    let asked: Vec<_> = v.gates.iter().map(|g| (g.gate.as_str(), g.answer)).collect();
+    use GateAnswer::{Deny, Hold, Pass};
+    let expected = [
+        ("isolation", Pass),
+        ("protected-paths", Pass),
+        ("size", Deny),
+        ("unicode", Deny),
+        ("secrets", Pass),
+        ("new-imports", Deny),
+        ("dangerous-code", Deny),
+        ("guardrail", Hold),
+    ];
+    assert_eq!(asked, expected);
+    assert_eq!((v.test_ms, v.tests.after), (0, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_patch_that_does_not_apply_is_denied() {
     denied_by(&verify(&fix("code_.py", "    return n * 3\n", BODY)).await, "applies", "code_.py");
 }
@@ -89,7 +120,14 @@ async fn a_test_that_no_longer_passes_denies_and_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_ends_itself_early_is_denied() {
     let ended = "    json.codecs.sys.modules['os']._exit(0)\n    return n * 2\n";
-    denied_by(&verify(&fix("code_.py", BODY, ended)).await, "tests", "no report");
+    let fix = fix("code_.py", BODY, ended);
+    let v = verify(&fix).await;
+    denied_by(&v, "dangerous-code", "code_.py:5: ");
+    assert_eq!((v.test_ms, v.tests.after), (0, None));
+    let files = [("code_.py", CODE), ("tests/test_code.py", TESTS), ("pytest.ini", PATHS)];
+    let unguarded = verifier(&files, "pytest -q").with_guardrails(Vec::new());
+    let v = unguarded.verify(&case("no trace", &[]), &fix).await.unwrap();
+    denied_by(&v, "tests", "no report");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,10 @@ fn store() -> Sidecar {
 async fn a_suite_finds_the_store_that_it_needs_and_without_it_fails() {
     let with = verifier(Some(store()), PythonVerifierConfig::default());
     let suite = with.warm(&base()).await.unwrap();
-    assert_eq!(suite, BaseSuite::Ran { counts: TestCounts::new(1, 0), failing: vec![] });
+    assert_eq!(
+        suite,
+        BaseSuite::Ran { counts: TestCounts::new(1, 0), failing: vec![], flaky: vec![] }
+    );
     let line = "        store.sendall(b'price\\n')\n";
     let honest = fix("code_.py", line, &line.replace("price\\n'", "price' + b'\\n'"));
     let v = with.verify(&case("no trace", &[]), &honest).await.unwrap();

@@ -9,7 +9,7 @@ use aegis_core::model::{
     Case, Cause, Diagnosis, Fix, FixKind, GateAnswer, Hypothesis, IncidentKind, Location,
     SignalKind, Symptom, Trigger, Verification,
 };
-use aegis_core::patch::{Patch, parse};
+use aegis_core::patch::{Patch, read};
 use aegis_core::port::Repository;
 use aegis_core::redact::{Redactor, Untrusted};
 use aegis_core::stage::Verifier as _;
@@ -88,10 +88,9 @@ pub(crate) async fn run(options: &Options) -> Result<Json, Box<dyn Error>> {
         (Arc::new(folder), base)
     };
     let text = std::fs::read_to_string(&options.patch).map_err(|e| named(&options.patch, e))?;
-    let fix =
-        Fix::new(FixKind::Patch(Patch::new(base.clone(), parse(&text)?)), "patch", "evaluate")
-            .with_meaning("as its author says")
-            .with_claimed(Confidence::from_percent(80));
+    let fix = Fix::new(FixKind::Patch(Patch::new(base.clone(), read(&text)?)), "patch", "evaluate")
+        .with_meaning("as its author says")
+        .with_claimed(Confidence::from_percent(80));
     let trace = match &options.trace {
         Some(path) => std::fs::read_to_string(path).map_err(|e| named(path, e))?,
         None => String::new(),
