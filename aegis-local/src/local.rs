@@ -177,8 +177,7 @@ impl Local {
         let spec = &config.service;
         let repository = GitRepository::open(&config.repository).await?;
         let shared: Arc<dyn Repository> = Arc::new(repository.clone());
-        let mut bounds = PythonVerifierConfig::default();
-        bounds.allow_reduced = config.allow_reduced;
+        let mut bounds = PythonVerifierConfig::default().with_allow_reduced(config.allow_reduced);
         let mut supervisor = Supervisor::builder(spec.clone(), repository.clone(), &config.state);
         supervisor = supervisor.poll(config.poll);
         if let Some(limit) = config.test_timeout {

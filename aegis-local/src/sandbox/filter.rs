@@ -6,7 +6,7 @@ use std::io;
 use nix::libc;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter,
+    SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
 use super::Tier;
@@ -175,56 +175,82 @@ const FS_IOC_FSSETXATTR: u64 = 0x401c_5820;
 ///
 /// In the host's own namespaces there are no sockets at all, nothing shared by name, and nothing of
 /// another process that is set; see [`PRETENDED`] for what is answered and not done.
+///
+/// What is denied is listed and not what is allowed: the kernel goes through a filter once for every
+/// call when it is installed, which takes milliseconds where the list is long.
 pub(super) fn filter(tier: Tier) -> io::Result<()> {
+    apply_filter(&unknown()).map_err(io::Error::other)?;
+    let always = |calls: &[i64]| -> Rules { calls.iter().map(|call| (*call, vec![])).collect() };
     if tier == Tier::Reduced {
-        let rules = PRETENDED.iter().map(|call| (*call, Vec::new())).collect();
-        install(rules, SeccompAction::Allow, SeccompAction::Errno(0))?;
+        install(always(PRETENDED), 0)?;
     }
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        (0..=NEWEST).filter(|call| !DENIED.contains(call)).map(|call| (call, Vec::new())).collect();
+    let mut rules = always(DENIED);
     // Its flags lie in memory, where no filter sees them: the C library takes `clone` then.
-    rules.remove(&libc::SYS_clone3);
-    rules.insert(libc::SYS_clone, vec![all([none_of(0, NAMESPACES)?])?]);
-    let no = [TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR].map(|what| is_not(1, what));
-    let [a, b, c, d] = no;
-    rules.insert(libc::SYS_ioctl, vec![all([a?, b?, c?, d?])?]);
-    rules.insert(libc::SYS_socketpair, sockets(&[libc::AF_UNIX])?);
-    let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+    rules.insert(libc::SYS_clone3, vec![]);
+    let flags = (0..u64::BITS).map(|bit| 1 << bit).filter(|flag| NAMESPACES & flag != 0);
+    let clone = flags.map(|flag| all([has(0, flag, flag)?])).collect::<io::Result<_>>()?;
+    rules.insert(libc::SYS_clone, clone);
+    let controls = [TIOCSTI, TIOCLINUX, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR];
+    let ioctl = controls.iter().map(|what| all([is(1, *what)?])).collect::<io::Result<_>>()?;
+    rules.insert(libc::SYS_ioctl, ioctl);
+    let pair = all([is_not(0, libc::AF_UNIX)?])?;
+    rules.insert(libc::SYS_socketpair, sockets(pair)?);
     match tier {
-        Tier::Strong => drop(rules.insert(libc::SYS_socket, sockets(&families)?)),
+        Tier::Strong => {
+            let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+            let [unix, inet, inet6] = families.map(|family| is_not(0, family));
+            rules.insert(libc::SYS_socket, sockets(all([unix?, inet?, inet6?])?)?);
+        }
         Tier::Reduced => {
-            rules.retain(|call, _| !SHARED.contains(call));
+            rules.extend(always(SHARED));
             for call in OF_ANY_PROCESS {
-                rules.insert(*call, vec![all([is(0, 0)?])?]);
+                rules.insert(*call, vec![all([is_not(0, 0)?])?]);
             }
             for (call, process) in [(libc::SYS_setpriority, 0), (libc::SYS_ioprio_set, 1)] {
-                rules.insert(call, vec![all([is(0, process)?, is(1, 0)?])?]);
+                rules.insert(call, vec![all([is_not(0, process)?])?, all([is_not(1, 0)?])?]);
             }
         }
     }
-    install(rules, SeccompAction::Errno(libc::ENOSYS.cast_unsigned()), SeccompAction::Allow)
+    install(rules, libc::ENOSYS)
 }
 
-fn install(
-    rules: BTreeMap<i64, Vec<SeccompRule>>,
-    otherwise: SeccompAction,
-    matched: SeccompAction,
-) -> io::Result<()> {
+/// Calls, each with when it is meant: always where there is nothing.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Has these calls answered with an error; 0 is success.
+fn install(rules: Rules, error: i32) -> io::Result<()> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(io::Error::other)?;
-    let filter = SeccompFilter::new(rules, otherwise, matched, arch);
+    let matched = SeccompAction::Errno(error.cast_unsigned());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, matched, arch);
     let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(io::Error::other)?;
     apply_filter(&program).map_err(io::Error::other)
 }
 
-/// Sockets of these families, but for raw ones.
-fn sockets(families: &[i32]) -> io::Result<Vec<SeccompRule>> {
+/// A program by hand, as no list has all numbers: what is beyond the newest call does not exist.
+fn unknown() -> BpfProgram {
+    let step = |code: u32, jt, jf, k| sock_filter { code: code as u16, jt, jf, k };
+    let newest = NEWEST as u32;
+    vec![
+        // The call's number is the first field of what a filter sees.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K, 0, 1, newest),
+        step(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned(),
+        ),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
+/// Sockets that `families` refuses, and those that are neither a stream nor of datagrams or packets.
+fn sockets(families: SeccompRule) -> io::Result<Vec<SeccompRule>> {
     // The kind is in the lowest four bits; raw is 3.
-    let stream = |family: &i32| all([is(0, *family)?, kind_is(libc::SOCK_STREAM)?]);
-    let datagram = |family: &i32| all([is(0, *family)?, kind_is(libc::SOCK_DGRAM)?]);
-    let packets = |family: &i32| all([is(0, *family)?, kind_is(libc::SOCK_SEQPACKET)?]);
-    let mut rules = Vec::new();
-    for family in families {
-        rules.extend([stream(family)?, datagram(family)?, packets(family)?]);
+    let allowed = [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET];
+    let mut rules = vec![families];
+    for kind in (0..16).filter(|kind| !allowed.contains(kind)) {
+        rules.push(all([has(1, 0xf, u64::from(kind.cast_unsigned()))?])?);
     }
     Ok(rules)
 }
@@ -237,18 +263,15 @@ fn condition(argument: u8, how: SeccompCmpOp, value: u64) -> io::Result<SeccompC
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value).map_err(io::Error::other)
 }
 
-fn none_of(argument: u8, bits: u64) -> io::Result<SeccompCondition> {
-    condition(argument, SeccompCmpOp::MaskedEq(bits), 0)
+/// Of these bits the argument has those of `value` and no other.
+fn has(argument: u8, bits: u64, value: u64) -> io::Result<SeccompCondition> {
+    condition(argument, SeccompCmpOp::MaskedEq(bits), value)
 }
 
-fn is(argument: u8, value: i32) -> io::Result<SeccompCondition> {
-    condition(argument, SeccompCmpOp::Eq, u64::from(value.cast_unsigned()))
+fn is(argument: u8, value: u64) -> io::Result<SeccompCondition> {
+    condition(argument, SeccompCmpOp::Eq, value)
 }
 
-fn is_not(argument: u8, value: u64) -> io::Result<SeccompCondition> {
-    condition(argument, SeccompCmpOp::Ne, value)
-}
-
-fn kind_is(kind: i32) -> io::Result<SeccompCondition> {
-    condition(1, SeccompCmpOp::MaskedEq(0xf), u64::from(kind.cast_unsigned()))
+fn is_not(argument: u8, value: i32) -> io::Result<SeccompCondition> {
+    condition(argument, SeccompCmpOp::Ne, u64::from(value.cast_unsigned()))
 }

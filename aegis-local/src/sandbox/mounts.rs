@@ -139,10 +139,10 @@ fn devices(root: &Path) -> io::Result<()> {
 
 /// The tree, writable on a layer of its own that is thrown away.
 fn workspace(order: &Order) -> io::Result<()> {
-    let (target, layer) = (order.root.join("workspace"), order.root.join(".layer"));
-    fs::create_dir(&target)?;
-    tmpfs(&layer, order.limits.disk, "0755")?;
-    let (upper, work) = (layer.join("upper"), layer.join("work"));
+    let target = order.root.join("workspace");
+    // The overlay is mounted over its own layer, which nothing leads to then: unmounting takes long.
+    tmpfs(&target, order.limits.disk, "0755")?;
+    let (upper, work) = (target.join("upper"), target.join("work"));
     fs::create_dir(&upper)?;
     fs::create_dir(&work)?;
     let [lower_text, upper_text, work_text] =
@@ -155,7 +155,5 @@ fn workspace(order: &Order) -> io::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let done = mount(Some("overlay"), &target, Some("overlay"), flags, Some(&options[..]));
     trying("mount an overlay (Linux 5.11 or later)", done)?;
-    umount2(&layer, MntFlags::MNT_DETACH)?;
-    fs::remove_dir(&layer)?;
     Ok(())
 }

@@ -94,6 +94,13 @@ impl PythonVerifierConfig {
         Ok(self)
     }
 
+    /// Lets code under test run in the Reduced tier where the Strong one is not to be had.
+    #[must_use]
+    pub fn with_allow_reduced(mut self, allowed: bool) -> Self {
+        self.allow_reduced = allowed;
+        self
+    }
+
     /// The folder for trees and runs.
     pub(super) fn scratch(&self) -> PathBuf {
         self.scratch.clone().unwrap_or_else(std::env::temp_dir)

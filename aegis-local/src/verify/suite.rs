@@ -11,6 +11,18 @@ use super::isolation::{End, Outcome};
 use super::junit::{Report, TestOutcome};
 use super::pytest::{COVERAGE, JUNIT};
 
+/// Whether a file is part of the tests or configures them.
+pub(super) fn belongs(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let (folder, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    let stem = name.strip_suffix(".py").unwrap_or(name);
+    let configures = ["pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg"];
+    folder.split('/').any(|f| matches!(f, "tests" | "test" | "testing"))
+        || (name.ends_with(".py") && (stem.starts_with("test_") || stem.ends_with("_test")))
+        || matches!(name, "conftest.py" | "pyproject.toml" | ".coveragerc")
+        || configures.contains(&name)
+}
+
 /// Lines of one file that ran and that did not, of those that can.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct FileCoverage {
@@ -294,6 +306,16 @@ mod tests {
         let found = Regressions::between(&before, &flaky, &after);
         assert_eq!(found.failing, ["f", "g", "h"]);
         assert_eq!((found.skipped, found.gone), (vec!["b".into()], vec!["d".into(), "j".into()]));
+    }
+
+    #[test]
+    fn tests_and_what_configures_them_are_told_from_code() {
+        for path in ["tests/data.json", "a/test_b.py", "b_test.py", "conftest.py", "setup.cfg"] {
+            assert!(belongs(path), "{path}");
+        }
+        for path in ["shop/attest.py", "latest.py", "contest.py", "testdata.json"] {
+            assert!(!belongs(path), "{path}");
+        }
     }
 
     #[test]

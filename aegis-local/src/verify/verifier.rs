@@ -22,7 +22,7 @@ use super::isolation::{Isolation, Tier};
 use super::prove::{NO_TRACE, Proof};
 use super::reproduce::{OnBase, OnPatched, Reproducer};
 use super::runner::Runner;
-use super::suite::{Base, BaseSuite};
+use super::suite::{self, Base, BaseSuite};
 use super::wanted::{Target, Wanted};
 use super::workspace::{self, Exports, Tree};
 use crate::git::{GitRepository, TakenBack};
@@ -225,7 +225,10 @@ impl PythonVerifier {
         if !proof.inspect(case, &touched, &self.guardrails, runner.python_version()) {
             return Ok(());
         }
-        let patched = tree.changed(&changes);
+        // Tests and what configures them stay those of the base, whatever a host's guardrails let pass.
+        let kept: Vec<FileChange> =
+            changes.iter().filter(|c| !suite::belongs(&c.path)).cloned().collect();
+        let patched = tree.changed(&kept);
         let trees = Trees { base: &tree, key: &key, files: &files, after: &patched };
         self.run(case, &runner, trees, &changes, proof).await
     }

@@ -5,6 +5,7 @@ mod corpus;
 mod denied;
 mod dropped;
 pub(crate) mod folder;
+mod fooled;
 mod gates;
 mod hostile;
 mod isolation;
