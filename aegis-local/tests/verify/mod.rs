@@ -4,6 +4,7 @@ mod corpus;
 mod dropped;
 pub(crate) mod folder;
 mod gates;
+mod guard;
 mod hostile;
 mod isolation;
 pub(crate) mod python;
