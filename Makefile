@@ -3,15 +3,20 @@
 # make test   every test, with what they need installed where it is missing
 # make check  formatting, lints, documentation, licences, forbidden dependencies
 # make bench  criterion benches
+# make fuzz   each fuzz target for a minute (FUZZ_SECONDS)
 # make soak   the long runs: full counts of random histories, crashes and kills
 
 SHELL := /bin/bash
 CARGO ?= cargo
 DENY_VERSION := 0.20.2
 DENY := target/tools/bin/cargo-deny
+FUZZ_VERSION := 0.13.1
+FUZZ := target/tools/bin/cargo-fuzz
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := patch_parse patch_validate redact
 ARGS ?=
 
-.PHONY: heal heal-real-time test check bench soak fmt clippy doc deny forbidden packages
+.PHONY: heal heal-real-time test check bench fuzz soak fmt clippy doc deny forbidden packages
 
 heal: packages
 	$(CARGO) run --locked -p aegis-examples --example heal -- $(ARGS)
@@ -58,6 +63,18 @@ forbidden:
 
 bench:
 	$(CARGO) bench --locked -p aegis-benches $(ARGS)
+
+# What is found grows under target/; the seeds stay as they are. No unsafe code, no sanitizer.
+fuzz: $(FUZZ)
+	set -e; for target in $(FUZZ_TARGETS); do \
+	  mkdir -p target/fuzz/$$target; \
+	  RUSTC_BOOTSTRAP=1 nice -n 19 $(FUZZ) run --sanitizer none --no-cfg-fuzzing --jobs 1 \
+	    $$target target/fuzz/$$target fuzz/corpus/$$target \
+	    -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=10; \
+	done
+
+$(FUZZ):
+	$(CARGO) install --locked --root target/tools --version $(FUZZ_VERSION) cargo-fuzz
 
 soak: packages
 	./scripts/soak.sh

@@ -9,6 +9,7 @@ mod discount;
 mod faults;
 mod flaky;
 mod flap;
+mod fuzz;
 mod heal;
 mod histories;
 mod hostile;

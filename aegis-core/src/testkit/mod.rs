@@ -2,11 +2,13 @@
 //!
 //! [`ManualClock`] makes time an argument, [`World`] is a remote in memory, [`stages`] are small
 //! honest stages over it, [`Chaos`] makes any stage misbehave, [`mint`] gets clearances from the
-//! real policy gate, and [`conformance`] holds the suites that every adapter should pass.
+//! real policy gate, [`conformance`] holds the suites that every
+//! adapter should pass, and [`fuzz`] what must hold for any input.
 
 mod chaos;
 mod clock;
 pub mod conformance;
+pub mod fuzz;
 pub mod mint;
 pub mod stages;
 mod world;

@@ -7,6 +7,7 @@ mod dropped;
 pub(crate) mod folder;
 mod fooled;
 mod gates;
+mod guard;
 mod hostile;
 mod isolation;
 pub(crate) mod python;

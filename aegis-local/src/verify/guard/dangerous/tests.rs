@@ -257,15 +257,12 @@ fn honest_code_that_looks_alike_passes() {
 #[test]
 fn only_added_lines_count() {
     let rule = DangerousCode::new();
-    let old = "import os\n\n\ndef f(x):\n    os.system('ls')\n    y = 1\n    return x\n";
+    let old = "import os\n\n\ndef f(x):\n    os._exit(1)\n    y = 1\n    return x\n";
     assert_eq!(asked(&rule, old, &old.replace("return x", "return x or 0")).answer, Pass);
     assert_eq!(asked(&rule, old, &old.replace("    y = 1\n", "")).answer, Pass);
-    let twice = old.replace("    y = 1\n", "    os._exit(1)\n");
-    let moved = twice.replace("    return x\n", "    return x or 0\n    os._exit(1)\n");
-    assert_eq!(asked(&rule, &twice, &moved).answer, Deny);
+    let again = old.replace("    return x\n", "    return x or 0\n    os._exit(1)\n");
+    assert_eq!(asked(&rule, old, &again).answer, Deny);
     // A part of a call is a part of the call.
-    let long = "import os\nos.execv(\n    'a',\n    [],\n)\n";
-    assert_eq!(asked(&rule, long, &long.replace("'a'", "'b'")).answer, Pass);
     let trick = "import os\nos._exit(\n    0,\n)\n";
     assert_eq!(asked(&rule, trick, &trick.replace("    0", "    1")).answer, Deny);
 }
