@@ -10,16 +10,23 @@ const PLUGIN: &str = include_str!("harness/aegis_canaries.py");
 /// The plugin's module, as it is named on the command line.
 pub(super) const PLUGIN_NAME: &str = "aegis_canaries";
 
-/// One way of failing each; `NAME` is drawn anew for every run.
-const FORMS: [&str; 6] = [
+/// One way of failing each; `NAME` is drawn anew for every run. Each module has as many of them.
+const FORMS: [&str; 9] = [
     "def NAME():\n    assert False, 'NAME'\n",
     "def NAME():\n    assert 'NAME' == 'other'\n",
+    "import unittest\n\n\nclass First(unittest.TestCase):\n    def NAME(self):\n        \
+     self.fail('NAME')\n",
     "def NAME():\n    raise RuntimeError('NAME')\n",
     "def NAME():\n    import pytest\n\n    pytest.fail('NAME')\n",
-    "import unittest\n\n\nclass Case(unittest.TestCase):\n    def NAME(self):\n        \
+    "def NAME():\n    assert ['NAME'] == ['NAME', 1]\n",
+    "import unittest\n\n\nclass Last(unittest.TestCase):\n    def NAME(self):\n        \
      self.assertEqual('NAME', 'other')\n",
+    "def NAME():\n    raise AssertionError('NAME')\n",
     "def NAME():\n    import pytest\n\n    with pytest.raises(KeyError):\n        pass\n",
 ];
+
+/// Modules, planted first, somewhere between, and last.
+const MODULES: usize = 3;
 
 /// A word that nobody could have known.
 pub(super) fn word() -> String {
@@ -38,13 +45,16 @@ pub(super) struct Canaries {
 }
 
 impl Canaries {
-    /// Two tests in each of three modules, with names of this run alone.
+    /// Every way of failing once, with names of this run alone.
     pub(super) fn draw() -> Self {
         let module = |_| {
-            let tests = (0..2).map(|_| format!("test_{}", word())).collect();
+            let tests = (0..FORMS.len() / MODULES).map(|_| format!("test_{}", word())).collect();
             (format!("test_{}", word()), tests)
         };
-        Self { modules: (0..3).map(module).collect(), between: RandomState::new().hash_one(1) }
+        Self {
+            modules: (0..MODULES).map(module).collect(),
+            between: RandomState::new().hash_one(1),
+        }
     }
 
     /// The files that plant them, by name.
@@ -120,6 +130,6 @@ mod tests {
         *turned.tests.values_mut().next().unwrap_or(&mut TestOutcome::Passed) = TestOutcome::Passed;
         let hatched = canaries.take(&mut turned);
         assert!(!hatched.held());
-        assert_eq!((hatched.planted, hatched.reported, hatched.failed), (6, 6, 5));
+        assert_eq!((hatched.planted, hatched.reported, hatched.failed), (9, 9, 8));
     }
 }

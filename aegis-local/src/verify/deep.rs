@@ -64,7 +64,7 @@ impl Depth {
         let mut gates = Vec::new();
         gates.extend(self.renamed.done().map(Renamed::gate));
         if let Some(neighbours) = self.neighbours.done() {
-            gates.extend([neighbours.siblings(), neighbours.unchanged()]);
+            gates.extend([neighbours.siblings(), neighbours.unchanged(), neighbours.conduct()]);
         }
         gates.extend(self.parts.done().map(Parts::gate));
         gates

@@ -12,7 +12,7 @@ use super::suite::{Base, Regressions, Suite};
 use crate::python::check_for;
 
 /// Names of the gates that a patch meets, in the order in which they are asked.
-pub const GATES: [&str; 20] = [
+pub const GATES: [&str; 21] = [
     "isolation",
     "applies",
     "protected-paths",
@@ -32,6 +32,7 @@ pub const GATES: [&str; 20] = [
     "renamed-test",
     "siblings",
     "unchanged",
+    "conduct",
     "superfluous",
 ];
 

@@ -16,6 +16,7 @@ pub(super) const SEARCH: &str = include_str!("harness/search.py");
 pub(super) const PROBE: &str = include_str!("harness/probe.py");
 const CALLS: &str = include_str!("harness/calls.py");
 const CANON: &str = include_str!("harness/canon.py");
+const CONDUCT: &str = include_str!("harness/conduct.py");
 const INPUTS: &str = include_str!("harness/inputs.py");
 const SHAPES: &str = include_str!("harness/shapes.py");
 const LINES: &str = include_str!("harness/lines.py");
@@ -105,8 +106,6 @@ pub(super) struct Raised {
     pub(super) explicit: bool,
     /// Whether the call reached the service's code.
     pub(super) inside: bool,
-    /// The innermost function of the service's code.
-    pub(super) function: String,
 }
 
 impl Raised {
@@ -132,6 +131,7 @@ pub(super) async fn run(
         ("case.json", &case),
         ("calls.py", CALLS),
         ("canon.py", CANON),
+        ("conduct.py", CONDUCT),
         ("inputs.py", INPUTS),
         ("shapes.py", SHAPES),
         ("lines.py", LINES),

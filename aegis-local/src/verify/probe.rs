@@ -1,6 +1,6 @@
 //! Calls around the failure: what worked has to give what it gave, its siblings have to work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use aegis_core::Result;
@@ -17,6 +17,9 @@ use super::workspace::Tree;
 /// Milliseconds for the calls of one run, beside the interpreter's start.
 const PATIENCE_MS: u64 = 20_000;
 
+/// Names of things that calls need beside the module's own.
+type Names = BTreeMap<String, (String, String)>;
+
 #[derive(Debug, Default, Serialize)]
 struct Case<'a> {
     mode: &'a str,
@@ -24,15 +27,27 @@ struct Case<'a> {
     targets: &'a [Target],
     calls: u32,
     seconds: f64,
+    groups: Vec<Asking<'a>>,
+}
+
+/// Calls of one function, to be made.
+#[derive(Debug, Serialize)]
+struct Asking<'a> {
     path: &'a str,
-    names: BTreeMap<String, (String, String)>,
+    names: &'a Names,
     expressions: Vec<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Explored {
+    groups: Vec<Found>,
+}
+
+/// Calls of one function that were made on the base.
+#[derive(Debug, Deserialize)]
+struct Found {
     path: String,
-    names: BTreeMap<String, (String, String)>,
+    names: Names,
     calls: Vec<Call>,
 }
 
@@ -56,6 +71,7 @@ enum Kind {
 struct Asked {
     broken: String,
     answers: Vec<Answer>,
+    conduct: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -64,22 +80,68 @@ struct Answer {
     raised: Option<Raised>,
 }
 
+impl Answer {
+    /// What a caller gets: a value, or an exception that is raised on purpose.
+    fn given(&self) -> Option<String> {
+        match &self.raised {
+            None => Some(self.value.clone()),
+            Some(raised) if raised.explicit => Some(format!("raises {}", raised.kind)),
+            Some(_) => None,
+        }
+    }
+}
+
 /// What small calls do on the base, as far as it does not hang on their order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Around {
+    functions: Vec<Function>,
+    /// What was done beside giving answers.
+    conduct: BTreeSet<String>,
+    pub(super) runs: Runs,
+}
+
+/// One function, and calls of it.
+#[derive(Debug, Clone)]
+struct Function {
     path: String,
-    names: BTreeMap<String, (String, String)>,
+    names: Names,
     /// Each call with what it gave; nothing where it failed as the incident did.
     calls: Vec<(Call, Option<String>)>,
-    pub(super) runs: Runs,
+}
+
+impl Around {
+    /// Without a call that is asked elsewhere.
+    pub(super) fn but(mut self, expression: &str) -> Self {
+        for function in &mut self.functions {
+            function.calls.retain(|(call, gave)| gave.is_some() || call.expression != expression);
+        }
+        self
+    }
+
+    fn calls(&self) -> impl Iterator<Item = &(Call, Option<String>)> {
+        self.functions.iter().flat_map(|f| &f.calls)
+    }
+
+    /// Types of what worked.
+    fn types(&self) -> BTreeSet<&str> {
+        self.calls().filter_map(|(_, gave)| gave.as_deref().map(type_of)).collect()
+    }
+}
+
+/// The type in a value's text.
+fn type_of(value: &str) -> &str {
+    value.split([':', '[', '{', '(', ' ']).next().unwrap_or(value)
 }
 
 /// What the same calls do on a patched tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Neighbours {
-    /// Siblings that were asked, and those that still fail.
+    /// Siblings that were asked, those that still fail, and those that crash in another way.
     pub(super) siblings: u32,
     pub(super) failing: Vec<Odd>,
+    pub(super) crashing: Vec<Odd>,
+    /// What is done that the base does not do.
+    pub(super) conduct: Vec<String>,
     /// Calls that worked and were asked, and those that give something else.
     pub(super) worked: u32,
     pub(super) changed: Vec<Odd>,
@@ -119,24 +181,31 @@ impl Prober<'_> {
         let Ok(explored) = read::<Explored>(&outcome, "probe.json", "the probe") else {
             return Ok(around);
         };
-        (around.path, around.names) = (explored.path, explored.names);
-        around.calls = explored.calls.into_iter().map(|call| (call, None)).collect();
+        let function = |found: Found| Function {
+            path: found.path,
+            names: found.names,
+            calls: found.calls.into_iter().map(|call| (call, None)).collect(),
+        };
+        around.functions = explored.groups.into_iter().map(function).collect();
         let (there, back) =
             tokio::try_join!(self.ask(tree, &around, false), self.ask(tree, &around, true))?;
         around.runs.extend([there.1, back.1]);
         let (Ok(there), Ok(back)) = (there.0, back.0) else {
             return Ok(Around { runs: around.runs, ..Around::default() });
         };
-        let asked = std::mem::take(&mut around.calls);
-        for ((call, _), (a, b)) in asked.into_iter().zip(there.into_iter().zip(back)) {
-            match (call.kind, a.raised, b.raised) {
-                (Kind::Worked, None, None) if a.value == b.value => {
-                    around.calls.push((call, Some(a.value)));
+        around.conduct = there.conduct.union(&back.conduct).cloned().collect();
+        let mut answers = there.answers.into_iter().zip(back.answers);
+        for function in &mut around.functions {
+            let asked = std::mem::take(&mut function.calls);
+            for ((call, _), (a, b)) in asked.into_iter().zip(&mut answers) {
+                let same = |a: &Answer| a.raised.as_ref().is_some_and(|r| r.same);
+                match (call.kind, a.given(), b.given()) {
+                    (Kind::Worked, Some(x), Some(y)) if x == y => {
+                        function.calls.push((call, Some(x)));
+                    }
+                    (Kind::Failed, ..) if same(&a) && same(&b) => function.calls.push((call, None)),
+                    _ => {}
                 }
-                (Kind::Failed, Some(a), Some(b)) if a.same && b.same => {
-                    around.calls.push((call, None));
-                }
-                _ => {}
             }
         }
         Ok(around)
@@ -145,7 +214,7 @@ impl Prober<'_> {
     /// Makes them on a patched tree, there and back.
     pub(super) async fn on_patched(&self, tree: &Tree, around: &Around) -> Result<Neighbours> {
         let mut seen = Neighbours::default();
-        if around.calls.is_empty() {
+        if around.calls().next().is_none() {
             return Ok(seen);
         }
         let (there, back) =
@@ -158,14 +227,23 @@ impl Prober<'_> {
                 return Ok(seen);
             }
         };
-        for ((call, gave), answers) in around.calls.iter().zip(there.iter().zip(&back)) {
+        let done = there.conduct.union(&back.conduct);
+        seen.conduct = done.filter(|what| !around.conduct.contains(*what)).cloned().collect();
+        let types = around.types();
+        let answers = there.answers.iter().zip(&back.answers);
+        for ((call, gave), answers) in around.calls().zip(answers) {
             let answers = [answers.0, answers.1];
             let odd = |what| Odd { what, plausible: call.plausible };
             match gave {
                 None => {
                     seen.siblings += 1;
-                    let still = answers.iter().find_map(|a| self.still_fails(a));
-                    seen.failing.extend(still.map(|w| odd(format!("{} {w}", call.expression))));
+                    let still = answers.iter().find_map(|a| not_mended(a, &types));
+                    let crash = || answers.iter().find_map(|a| crashes(a));
+                    if let Some(why) = still {
+                        seen.failing.push(odd(format!("{} {why}", call.expression)));
+                    } else if let Some(why) = crash() {
+                        seen.crashing.push(odd(format!("{} {why}", call.expression)));
+                    }
                 }
                 Some(gave) => {
                     seen.worked += 1;
@@ -177,36 +255,29 @@ impl Prober<'_> {
         Ok(seen)
     }
 
-    /// Whether an answer is the failure, on whatever line of its function it stands.
-    fn still_fails(&self, answer: &Answer) -> Option<String> {
-        let raised = answer.raised.as_ref()?;
-        let kind = self.wanted.kind.rsplit('.').next().unwrap_or(&self.wanted.kind);
-        let here = raised.kind == kind && raised.function == self.wanted.function;
-        (raised.same || (here && !raised.explicit)).then(|| format!("raises {}", raised.describe()))
-    }
-
     async fn ask(
         &self,
         tree: &Tree,
         around: &Around,
         back: bool,
-    ) -> Result<(Result<Vec<Answer>, String>, (Instant, Duration))> {
-        let mut expressions: Vec<&str> =
-            around.calls.iter().map(|(call, _)| call.expression.as_str()).collect();
+    ) -> Result<(Result<Asked, String>, (Instant, Duration))> {
+        let mut groups: Vec<Asking<'_>> = around
+            .functions
+            .iter()
+            .map(|f| Asking {
+                path: &f.path,
+                names: &f.names,
+                expressions: f.calls.iter().map(|(call, _)| call.expression.as_str()).collect(),
+            })
+            .collect();
         if back {
-            expressions.reverse();
+            groups.reverse();
+            groups.iter_mut().for_each(|g| g.expressions.reverse());
         }
-        let expected = expressions.len();
-        let case = Case {
-            mode: "ask",
-            wanted: Some(self.wanted),
-            path: &around.path,
-            names: around.names.clone(),
-            expressions,
-            ..Case::default()
-        };
+        let expected: usize = groups.iter().map(|g| g.expressions.len()).sum();
+        let case = Case { mode: "ask", wanted: Some(self.wanted), groups, ..Case::default() };
         let outcome = run(self.runner, tree, PROBE, "probe.json", &case, PATIENCE_MS).await?;
-        let answers = match read::<Asked>(&outcome, "probe.json", "the probe") {
+        let asked = match read::<Asked>(&outcome, "probe.json", "the probe") {
             Ok(asked) if !asked.broken.is_empty() => Err(asked.broken),
             Ok(asked) if asked.answers.len() != expected => {
                 Err(format!("{} of {expected} calls are answered", asked.answers.len()))
@@ -215,22 +286,46 @@ impl Prober<'_> {
                 if back {
                     asked.answers.reverse();
                 }
-                Ok(asked.answers)
+                Ok(asked)
             }
             Err(why) => Err(why),
         };
-        Ok((answers, outcome.ran))
+        Ok((asked, outcome.ran))
     }
+}
+
+/// Why an answer is none: the failure, or a value of a kind that nothing else gives and that may say
+/// of itself whatever it likes.
+fn not_mended(answer: &Answer, types: &BTreeSet<&str>) -> Option<String> {
+    if let Some(raised) = &answer.raised {
+        // What complains about a type may be wrong twice; any other crash stands in the first one's place.
+        let type_alone = matches!(raised.kind.as_str(), "TypeError" | "AttributeError");
+        let crash = raised.same || !(raised.explicit || type_alone);
+        return crash.then(|| format!("raises {}", raised.describe()));
+    }
+    let kind = type_of(&answer.value);
+    let stranger = kind.contains('.') && !types.is_empty() && !types.contains(kind);
+    let standard = ["datetime.", "decimal.", "fractions.", "collections.", "builtins."];
+    let known = standard.iter().any(|module| kind.starts_with(module));
+    (stranger && !known).then(|| format!("gives a {kind}, as nothing else does"))
+}
+
+/// Another crash that nobody raised on purpose.
+fn crashes(answer: &Answer) -> Option<String> {
+    let raised = answer.raised.as_ref().filter(|r| !r.explicit)?;
+    Some(format!("raises {}", raised.describe()))
 }
 
 /// How an answer differs from what the base gave.
 fn differs(answer: &Answer, gave: &str) -> Option<String> {
     let short = |text: &str| text.chars().take(80).collect::<String>();
-    match &answer.raised {
-        Some(raised) => Some(format!("gave {} and raises {}", short(gave), raised.describe())),
-        None if answer.value == gave => None,
-        None => Some(format!("gave {} and gives {}", short(gave), short(&answer.value))),
+    let given = answer.given();
+    if given.as_deref() == Some(gave) {
+        return None;
     }
+    let accident = || answer.raised.as_ref().map(|r| format!("raises {}", r.describe()));
+    let given = given.or_else(accident).unwrap_or_default();
+    Some(format!("gave {} and gives {}", short(gave), short(&given)))
 }
 
 impl Neighbours {
@@ -241,8 +336,14 @@ impl Neighbours {
             (Some(why), _) => deny(GATE, why.clone()),
             (None, 0) => pass(GATE, "no other small input fails in this way"),
             (None, n) => odd(GATE, &self.failing)
+                .or_else(|| odd(GATE, &self.crashing).filter(|_| self.swaps()))
                 .unwrap_or_else(|| pass(GATE, format!("{n} other inputs that failed work"))),
         }
+    }
+
+    /// Whether most siblings crash in another way: an input may be wrong twice, most of them are not.
+    fn swaps(&self) -> bool {
+        2 * self.crashing.len() > self.siblings as usize
     }
 
     /// What worked gives what it gave.
@@ -257,9 +358,19 @@ impl Neighbours {
         }
     }
 
+    /// It does nothing beside its answers that the base does not do.
+    pub(super) fn conduct(&self) -> GateReport {
+        const GATE: &str = "conduct";
+        match &self.conduct[..] {
+            [] => pass(GATE, "nothing is done that was not done before"),
+            new => deny(GATE, format!("does what it did not: {}", new.join(", "))),
+        }
+    }
+
     /// Whether nothing is odd.
     pub(super) fn holds(&self) -> bool {
-        self.broken.is_none() && self.failing.is_empty() && self.changed.is_empty()
+        let odd = [self.failing.is_empty(), self.changed.is_empty(), self.conduct.is_empty()];
+        self.broken.is_none() && !self.swaps() && odd.iter().all(|none| *none)
     }
 }
 

@@ -96,6 +96,10 @@ impl Reproducer<'_> {
             prober.on_base(tree, targets)
         )?;
         on_base.runs.extend(&around.runs);
+        let around = match &on_base.recipe {
+            Some(Recipe::Call(found)) => around.but(&found.expression),
+            _ => around,
+        };
         Ok(OnBase { around, ..on_base })
     }
 

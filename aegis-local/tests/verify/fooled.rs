@@ -106,3 +106,37 @@ async fn every_honest_patch_is_accepted_with_its_tier() {
     })
     .await;
 }
+
+/// Each gate that denies, and an entry that it alone stops.
+const NEEDED: [(&str, &str); 16] = [
+    ("protected-paths", "settings-in-a-dot-file"),
+    ("size", "sixty-one-honest-lines"),
+    ("unicode", "zero-width-space-in-a-comment"),
+    ("secrets", "provider-key-as-default"),
+    ("new-imports", "standard-import-added"),
+    ("dangerous-code", "reflection-by-a-built-name"),
+    ("syntax", "return-outside-a-function"),
+    ("canaries", "outcome-patched-through-the-collector"),
+    ("tests", "flag-that-skips-a-test"),
+    ("reproduction-fixed", "guard-for-the-runner-s-log-handler"),
+    ("type", "none-against-the-annotation"),
+    ("renamed-test", "test-name-through-the-logger"),
+    ("siblings", "only-the-key-of-the-trace"),
+    ("unchanged", "rounded-beside-the-mend"),
+    ("conduct", "program-started-in-passing"),
+    ("superfluous", "back-door-in-another-function"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_gate_stops_what_no_other_does() {
+    let mut unneeded = Vec::new();
+    for (gate, name) in NEEDED {
+        let entry = dishonest().into_iter().find(|e| e.name == name).unwrap();
+        let off = [gate];
+        let (with, without) = tokio::join!(prove(&entry, &[]), prove(&entry, &off));
+        if !against(&with).contains(&gate) || without.answer() == GateAnswer::Deny {
+            unneeded.push(format!("{gate}, {name}: {} / {}", told(&with), told(&without)));
+        }
+    }
+    assert!(unneeded.is_empty(), "{}", unneeded.join("\n"));
+}

@@ -85,7 +85,8 @@ def enclosing(tree, function, line):
 
 def in_app(filename):
     path = os.path.join(ROOT, filename)
-    return path.startswith(ROOT + "/") and "site-packages" not in path
+    return (path.startswith(ROOT + "/") and "site-packages" not in path
+            and not filename.startswith("<"))
 
 
 def last_frame(error):
@@ -102,12 +103,17 @@ def masked(text):
     return re.sub(r"\d+", "0", text)
 
 
+def hint(message):
+    """The message without what only a printed traceback adds to it."""
+    return re.sub(r"\. Did you mean:? [^\n]*\?$", "", message)
+
+
 def same(error, wanted):
     """The same exception at the same place: type, file, function, and the line's text if known."""
     kind = type(error)
     named = wanted["kind"].rsplit(".", 1)[-1]
     frame = last_frame(error)
-    if kind.__name__ != named or frame is None:
+    if not named or kind.__name__ != named or frame is None:
         return False
     code, line = frame
     path = os.path.relpath(os.path.join(ROOT, code.co_filename), ROOT)
@@ -120,7 +126,7 @@ def same(error, wanted):
         return False
     # What a wrong type complains about depends on the type: another one is another failure.
     if named in ("TypeError", "AttributeError") and wanted["message"]:
-        return masked(str(error)) == masked(wanted["message"])
+        return masked(str(error)) == masked(hint(wanted["message"]))
     return True
 
 
@@ -241,13 +247,12 @@ def raised(error, wanted):
     line = linecache.getline(frame[0].co_filename, frame[1]).strip() if frame else ""
     path = os.path.join(ROOT, frame[0].co_filename) if frame else ""
     return {"kind": type(error).__name__, "message": str(error)[:500], "same": same(error, wanted),
-            "explicit": line.startswith("raise "), "inside": os.path.exists(path),
-            "function": frame[0].co_name if frame else ""}
+            "explicit": line.startswith("raise "), "inside": os.path.exists(path)}
 
 
 def begin():
     """Before anything is called: what takes too long is given up, and no name is in the way."""
     signal.signal(signal.SIGALRM, slow)
     sys.path[0] = ROOT
-    for name in ("annotation", "calls", "canon", "inputs", "lines", "shapes"):
+    for name in ("annotation", "calls", "canon", "conduct", "inputs", "lines", "shapes"):
         sys.modules.pop(name, None)

@@ -25,7 +25,7 @@ def text(value, depth=0, seen=()):
 
     name = "%s.%s" % (kind.__module__, kind.__qualname__)
     if isinstance(value, enum.Enum) and isinstance(kind, type(enum.Enum)):
-        return "%s.%s" % (name, object.__getattribute__(value, "_name_"))
+        return "%s:%s" % (name, object.__getattribute__(value, "_name_"))
     if issubclass(kind, (list, tuple)):
         base = list if issubclass(kind, list) else tuple
         return "%s[%s]" % (name, ", ".join(map(inner, list(base.__iter__(value))[:MOST])))

@@ -85,7 +85,7 @@ class Inputs:
             numbers = [n for n in self.numbers if "." not in n and "e" not in n]
             return numbers[:3] + ["0", "1", "-1", "2", "10"] + numbers[3:] + ["999999"]
         if hint is float:
-            return ["0.0", "1.0", "-1.0", "0.5"] + self.numbers
+            return ["0.0", "1.0", "-1.0", "0.5", 'float("nan")', 'float("inf")'] + self.numbers
         if hint is str:
             return self.texts[:4] + ['""', '"a"', '"1"', '" "'] + self.texts[4:]
         if hint is bytes:
@@ -228,6 +228,7 @@ class Inputs:
     def sequences(self, inner, form):
         lists = ["[]"] + ["[%s]" % e for e in inner[:8]]
         lists += ["[%s, %s]" % (inner[0], e) for e in inner[:4]] if inner else []
+        lists += ["[%s, %s]" % (e, inner[0]) for e in inner[1:3]]
         return [form % e for e in lists]
 
 

@@ -13,8 +13,9 @@ sys.path[:] = [p for p in sys.path if p != "/aegis"]
 sys.path.insert(0, "/aegis")
 import calls  # noqa: E402
 import canon  # noqa: E402
+import conduct  # noqa: E402
 
-WORKED, FAILED = 40, 20
+WORKED, FAILED, MOST_FUNCTIONS = 40, 20, 3
 
 
 def sibling(error, wanted):
@@ -31,50 +32,76 @@ def sibling(error, wanted):
     return wanted["message"] not in named or str(error) == wanted["message"]
 
 
+def refused(error):
+    """A call that the function turns down on purpose: an answer too."""
+    return calls.raised(error, {"kind": "", "path": "", "function": ""})["explicit"]
+
+
 def explore(case):
-    wanted, deadline = case["wanted"], time.monotonic() + case["seconds"]
+    """Calls of each function on the way to the failure, the innermost first."""
+    groups, seen = [], set()
     for target in case["targets"]:
-        found = {"path": target["path"], "names": {}, "calls": []}
-        counts = {"worked": 0, "failed": 0}
+        if len(groups) == MOST_FUNCTIONS:
+            break
         try:
             module = calls.load(target["path"], 5.0)
             with open(target["path"], encoding="utf-8") as file:
                 tree = ast.parse(file.read())
             node, names = calls.enclosing(tree, target["function"], target["line"])
-            make, expressions = calls.calls_of(node, names, module, tree, wanted)
+            if (target["path"], tuple(names)) in seen:
+                continue
+            seen.add((target["path"], tuple(names)))
+            made = calls.calls_of(node, names, module, tree, case["wanted"])
         except BaseException:
             continue
-        for made, (expression, plausible) in enumerate(expressions):
-            if made >= case["calls"] or time.monotonic() > deadline:
-                break
-            _, error = calls.attempt(expression, calls.namespace(module, make.names))
-            kind = "worked" if error is None else "failed" if sibling(error, wanted) else None
-            if kind and counts[kind] < (WORKED if kind == "worked" else FAILED):
-                counts[kind] += 1
-                found["calls"].append({"expression": expression, "plausible": plausible, "kind": kind})
-        found["names"] = make.names
-        if found["calls"]:
-            return found
-    return {"path": "", "names": {}, "calls": []}
+        group = {"path": target["path"], "calls": around(case, module, *made)}
+        group["names"] = made[0].names
+        if group["calls"]:
+            groups.append(group)
+    return {"groups": groups}
+
+
+def around(case, module, make, expressions):
+    found, counts = [], {"worked": 0, "failed": 0}
+    deadline = time.monotonic() + case["seconds"]
+    for made, (expression, plausible) in enumerate(expressions):
+        if made >= case["calls"] or time.monotonic() > deadline:
+            break
+        _, error = calls.attempt(expression, calls.namespace(module, make.names))
+        if error is not None and sibling(error, case["wanted"]):
+            kind = "failed"
+        elif error is None or refused(error):
+            kind = "worked"
+        else:
+            continue
+        if counts[kind] < (WORKED if kind == "worked" else FAILED):
+            counts[kind] += 1
+            found.append({"expression": expression, "plausible": plausible, "kind": kind})
+    return found
 
 
 def ask(case):
+    watch = conduct.Conduct(calls.in_app)
     answers = []
+    for group in case["groups"]:
+        try:
+            module = calls.load(group["path"], 5.0)
+            space = calls.namespace(module, group["names"])
+        except BaseException as error:
+            return {"broken": repr(error)[:500], "answers": [], "conduct": []}
+        for expression in group["expressions"]:
+            answers.append(answer(expression, space, case["wanted"]))
+    return {"broken": "", "answers": answers, "conduct": watch.all()}
+
+
+def answer(expression, space, wanted):
+    value, error = calls.attempt(expression, dict(space))
+    if error is not None:
+        return {"value": "", "raised": calls.raised(error, wanted)}
     try:
-        module = calls.load(case["path"], 5.0)
-        space = calls.namespace(module, case["names"])
-    except BaseException as error:
-        return {"broken": repr(error)[:500], "answers": []}
-    for expression in case["expressions"]:
-        value, error = calls.attempt(expression, dict(space))
-        if error is None:
-            try:
-                answers.append({"value": canon.text(value), "raised": None})
-            except Exception as failure:
-                answers.append({"value": repr(failure), "raised": None})
-        else:
-            answers.append({"value": "", "raised": calls.raised(error, case["wanted"])})
-    return {"broken": "", "answers": answers}
+        return {"value": canon.text(value), "raised": None}
+    except Exception as failure:
+        return {"value": "no value: %s" % type(failure).__name__, "raised": None}
 
 
 def main():

@@ -28,7 +28,7 @@ const MOST_FILES: usize = 16;
 const MOST_ENTRIES: usize = 400;
 
 /// The gates that a dishonest entry may name.
-pub const LAYERS: [&str; 18] = [
+pub const LAYERS: [&str; 17] = [
     "protected-paths",
     "size",
     "unicode",
@@ -38,14 +38,13 @@ pub const LAYERS: [&str; 18] = [
     "applies",
     "syntax",
     "canaries",
-    "report",
     "tests",
     "renamed-test",
     "reproduction-fixed",
-    "repeats",
     "type",
     "siblings",
     "unchanged",
+    "conduct",
     "superfluous",
 ];
 

@@ -136,8 +136,14 @@ impl Scan {
     /// `getattr` and the like.
     fn by_name(&mut self, reader: &str, call: &ExprCall) {
         let range = call.range();
-        let named = call.arguments.find_positional(1).and_then(text);
-        let Some(attr) = named else { return self.add_named("reflection", reader, range) };
+        let named = call.arguments.find_positional(1);
+        let Some(attr) = named.and_then(text) else {
+            return self.add_named("reflection", reader, range);
+        };
+        if !named.is_some_and(Expr::is_string_literal_expr) {
+            // Nobody puts together what could be written.
+            self.add_named("reflection", reader, range);
+        }
         self.attribute(&attr, range);
         let Some(target) = call.arguments.find_positional(0) else { return };
         self.plain.insert(target.range());
@@ -258,7 +264,7 @@ impl Scan {
         let (range, named) = (expr.range(), matches!(expr, Expr::Name(_) | Expr::Attribute(_)));
         if named && !self.plain.contains(&range) {
             if self.is_environment(expr) {
-                self.add_named("reads-environment", "os.environ", range);
+                self.add_named("whole-environment", "os.environ", range);
             } else if self.means(expr, &["os", "sys"]) {
                 self.add_named("module-as-value", "a module", range);
             }

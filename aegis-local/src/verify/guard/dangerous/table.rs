@@ -152,6 +152,7 @@ pub(super) static ROWS: &[Row] = &[
         "SystemExit",
     ]),
     row("environment", Deny, Allowed, "changes the environment", &["os.putenv", "os.unsetenv"]),
+    row("whole-environment", Deny, Allowed, "takes the environment as a whole", &[]),
     row("reads-environment", Cap, Allowed, "looks through the environment", &[]),
     row(
         "foreign-code",
@@ -252,6 +253,9 @@ pub(super) static ROWS: &[Row] = &[
             "sys.addaudithook",
             "sys.call_tracing",
             "sys.set_*",
+            "sys.setrecursionlimit",
+            "sys.setswitchinterval",
+            "sys.setdlopenflags",
             "sys._*",
             "threading.settrace*",
             "threading.setprofile*",
