@@ -142,7 +142,10 @@ async fn an_honest_fix_is_proven_by_the_request_that_failed() {
             "isolation",
             "protected-paths",
             "size",
+            "unicode",
+            "secrets",
             "new-imports",
+            "dangerous-code",
             "syntax",
             "claim",
             "base-tests",
@@ -153,7 +156,8 @@ async fn an_honest_fix_is_proven_by_the_request_that_failed() {
             "type",
             "renamed-test",
             "siblings",
-            "unchanged"
+            "unchanged",
+            "conduct"
         ]
     );
     assert!(
