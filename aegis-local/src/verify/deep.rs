@@ -1,5 +1,6 @@
 //! What is asked of a patch that passed the first gates: more inputs, other names, each part of it.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aegis_core::Result;
@@ -131,6 +132,8 @@ pub(super) struct Deep<'a> {
     pub(super) deadline: Instant,
     /// Faults that are tried at most.
     pub(super) faults: usize,
+    /// When its commands ran.
+    pub(super) runs: Mutex<Runs>,
 }
 
 impl Deep<'_> {
@@ -148,9 +151,8 @@ impl Deep<'_> {
         } else {
             (Step::NotAsked("something else is wrong"), Step::NotAsked("something else is wrong"))
         };
-        let mut runs = Runs::new();
-        runs.extend(renamed.done().into_iter().flat_map(|r| &r.runs));
-        runs.extend(neighbours.done().into_iter().flat_map(|n| &n.runs));
+        self.ran(renamed.done().into_iter().flat_map(|r| &r.runs));
+        let runs = std::mem::take(&mut *self.runs.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Depth { renamed, neighbours, parts, faults, runs })
     }
 
@@ -159,13 +161,19 @@ impl Deep<'_> {
         tokio::time::timeout_at(deadline, step).await.unwrap_or(Ok(Step::Late))
     }
 
+    fn ran<'r>(&self, runs: impl IntoIterator<Item = &'r (Instant, Duration)>) {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).extend(runs);
+    }
+
     async fn neighbours(&self, tree: &Tree) -> Result<Step<Neighbours>> {
         let (Some(on_base), Some(reproducer)) = (self.on_base, self.reproducer) else {
             return Ok(Step::NotAsked("no function is known that failed"));
         };
         let Reproducer { runner, bounds, wanted } = reproducer;
         let prober = Prober { runner, bounds, wanted };
-        prober.on_patched(tree, &on_base.around).await.map(Step::Done)
+        let neighbours = prober.on_patched(tree, &on_base.around).await?;
+        self.ran(&neighbours.runs);
+        Ok(Step::Done(neighbours))
     }
 
     /// Whether the failure comes back on a tree, or what is around it changes.
@@ -173,6 +181,7 @@ impl Deep<'_> {
         let recipe = self.on_base.and_then(|b| b.recipe.as_ref());
         let (Some(recipe), Some(reproducer)) = (recipe, self.reproducer) else { return Ok(None) };
         let again = reproducer.on_patched(tree, recipe, &[]).await?;
+        self.ran(&again.runs);
         if !matches!(again.provoked, Provoked::Gone(_) | Provoked::Raised(_)) {
             return Ok(Some(true));
         }
@@ -237,6 +246,7 @@ impl Deep<'_> {
 
     async fn suite_notices(&self, tree: &Tree) -> Result<bool> {
         let run = self.runner.command(tree, &self.runner.spec().test).await?;
+        self.ran([&run.ran]);
         let (Ok(report), Ok(now)) = (&run.report, &self.after.report) else { return Ok(true) };
         let passed = |id: &String| now.tests.get(id) == Some(&TestOutcome::Passed);
         let failed = report.tests.iter().filter(|(_, end)| **end == TestOutcome::Failed);

@@ -109,6 +109,11 @@ pub(super) struct Raised {
 }
 
 impl Raised {
+    /// Whether the harness gave the call up for the time that it took.
+    pub(super) fn is_late(&self) -> bool {
+        self.kind == "TooSlow"
+    }
+
     /// Type and message, for people.
     pub(super) fn describe(&self) -> String {
         format!("{}: {}", self.kind, self.message)

@@ -1,7 +1,7 @@
 //! The verifier: what is asked once, what is cached, and in which order things are proven.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aegis_core::model::{Case, Fix, FixKind, Release, Reproduction, Trigger, Verification};
@@ -321,6 +321,7 @@ impl PythonVerifier {
                 changes,
                 deadline: begun + Duration::from_millis(self.config.deadline_ms),
                 faults: self.config.faults,
+                runs: Mutex::default(),
             };
             proof.deepen(deep.ask().await?);
         }
