@@ -39,9 +39,9 @@ const GUARDED: &str = "        if not digits[0] + digits[1]:\n            return
                        return 100 / (digits[0] + digits[1])\n";
 
 /// What the service prints when it fails with the recorder on, redacted as at intake.
-fn printed(folder: &Path, call: &str) -> String {
+fn printed(folder: &Path, code: &str, call: &str) -> String {
     std::fs::write(folder.join("aegis_recorder.py"), RECORDER).unwrap();
-    std::fs::write(folder.join("parcels.py"), CODE).unwrap();
+    std::fs::write(folder.join("parcels.py"), code).unwrap();
     let app = format!("import parcels\n\n\ndef main():\n    {call}\n\n\nmain()\n");
     std::fs::write(folder.join("app.py"), app).unwrap();
     let output = Command::new(venv().join("bin/python"))
@@ -53,15 +53,15 @@ fn printed(folder: &Path, call: &str) -> String {
     Redactor::standard().redact_str(&text).as_str().to_owned()
 }
 
-fn verifier() -> PythonVerifier {
+fn verifier(code: &str) -> PythonVerifier {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "python -m pytest -q")
         .with_python(venv());
-    let files = [("parcels.py", CODE), ("tests/test_parcels.py", TESTS), ("app.py", "")];
+    let files = [("parcels.py", code), ("tests/test_parcels.py", TESTS), ("app.py", "")];
     PythonVerifier::new(spec, Arc::new(Folder::new(files)))
 }
 
 async fn verify(text: &str, fix: &Fix) -> Verification {
-    verifier().verify(&case(text, &[]), fix).await.unwrap()
+    verifier(CODE).verify(&case(text, &[]), fix).await.unwrap()
 }
 
 fn guard() -> Fix {
@@ -71,7 +71,7 @@ fn guard() -> Fix {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_call_reproduces_what_no_search_finds_and_its_fix_passes() {
     let folder = tempfile::tempdir().unwrap();
-    let text = printed(folder.path(), "parcels.Depot('north').weight('001234567895', 'abc')");
+    let text = printed(folder.path(), CODE, "parcels.Depot('north').weight('001234567895', 'abc')");
     assert!(text.contains("aegis-locals: "), "{text}");
     assert!(!text.contains("'abc'\""), "{text}");
     let v = verify(&text, &guard()).await;
@@ -93,7 +93,7 @@ async fn a_recorded_call_reproduces_what_no_search_finds_and_its_fix_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_argument_is_no_code_to_run_and_the_search_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let text = printed(folder.path(), "parcels.Depot('north').weight('001234567895', 'abc')");
+    let text = printed(folder.path(), CODE, "parcels.Depot('north').weight('001234567895', 'abc')");
     let forged = text.replace("\"'001234567895'\"", "\"'001234567895'.strip()\"");
     assert_ne!(forged, text);
     let v = verify(&forged, &guard()).await;
@@ -102,6 +102,21 @@ async fn a_forged_argument_is_no_code_to_run_and_the_search_goes_on() {
     };
     assert!(tried.contains("recorded when it failed: "), "{tried}");
     assert!(!tried.contains("strip"), "{tried}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_call_is_made_with_all_kinds_of_parameters() {
+    let code = "def add(a, /, b, *rest, c, **more):\n    \
+                if (a, b, rest, c, more) == ('5f1', 77, ('9c', 4), 31, {'z': 'q8'}):\n        \
+                return b / (c - 31)\n    return 0\n";
+    let folder = tempfile::tempdir().unwrap();
+    let call = "parcels.add('5f1', 77, '9c', 4, c=31, z='q8')";
+    let text = printed(folder.path(), code, call);
+    let fix = fix("parcels.py", "        return b / (c - 31)\n", "        return 0\n");
+    let v = verifier(code).verify(&case(&text, &[]), &fix).await.unwrap();
+    let Reproduction::Reproduced(how) = &v.reproduction else { panic!("{:?}", v.reproduction) };
+    let made = "add('5f1', 77, *('9c', 4), c=31, **{'z': 'q8'})";
+    assert_eq!(how, &format!("recorded when it failed: {made}"));
 }
 
 #[test]
