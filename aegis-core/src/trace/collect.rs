@@ -236,6 +236,8 @@ impl Collector {
             return;
         }
         match seen.kind {
+            // It tells of a traceback that is over, and nothing by itself.
+            Kind::Recorded => {}
             Kind::Frame { .. } if !self.stack => {
                 let context = self.context();
                 let mut open = Open::new(self.config, context, String::new());

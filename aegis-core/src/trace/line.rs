@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Relation;
+use super::recorded::is_recorded;
 
 /// A regular expression that is part of the program.
 pub(super) fn regex(pattern: &str) -> Regex {
@@ -67,6 +68,8 @@ pub(super) enum Kind<'a> {
     Source(&'a str),
     /// The start of another log record.
     Record,
+    /// What the recorder wrote after a traceback.
+    Recorded,
     /// Anything else.
     Other,
 }
@@ -125,6 +128,9 @@ fn kind(line: &str) -> Kind<'_> {
         }
         _ => {}
     }
+    if is_recorded(line) {
+        return Kind::Recorded;
+    }
     if OPENING.is_match(line) {
         return Kind::Record;
     }
@@ -146,6 +152,10 @@ fn raised(line: &str) -> Option<(&str, &str)> {
 
 /// Whether a log line says by its level that it reports an error.
 pub(super) fn is_error(line: &str) -> bool {
+    // Its values may quote anything.
+    if is_recorded(line) {
+        return false;
+    }
     if LOGFMT.is_match(line) {
         return true;
     }

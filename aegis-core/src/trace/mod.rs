@@ -7,6 +7,7 @@ mod mask;
 mod open;
 mod path;
 mod python;
+mod recorded;
 mod wrap;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use collect::{Block, BlockKind, Collector, CollectorConfig};
 pub use fingerprint::fingerprint_of_text;
 pub use mask::mask;
 pub use python::parse;
+pub use recorded::{Argument, RECORDED_MARKER, RecordedCall};
 
 /// The language that printed a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,12 +119,16 @@ pub struct Trace {
     pub language: Language,
     /// The chain: the root cause first, the exception that surfaced last.
     pub exceptions: Vec<Exception>,
+    /// What the failing function was called with, where the service has Aegis's recorder; no part of
+    /// the fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedCall>,
 }
 
 impl Trace {
     /// A trace of a chain of exceptions, in the order they were raised.
     pub fn new(language: Language, exceptions: Vec<Exception>) -> Self {
-        Self { language, exceptions }
+        Self { language, exceptions, recorded: None }
     }
 
     /// The exception that surfaced.

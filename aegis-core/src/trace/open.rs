@@ -23,6 +23,8 @@ enum Phase {
     After,
     /// After "During handling …", before the next header.
     Chain,
+    /// After the recorder's line, which is the last one.
+    Recorded,
 }
 
 /// What becomes of a line.
@@ -187,6 +189,12 @@ impl Open {
                 }
                 Fate::Taken
             }
+            // The last one counts: a message may look like one.
+            (Phase::Message | Phase::After | Phase::Recorded, Kind::Recorded) if inside => {
+                self.phase = Phase::Recorded;
+                Fate::Taken
+            }
+            (Phase::Recorded, _) => Fate::Over,
             (Phase::Message, Kind::Record) => Fate::Over,
             (Phase::Message, Kind::Source(_)) if inside => self.message(),
             (Phase::Message, _) if inside && !words.contains(&first_word(seen.text)) => {

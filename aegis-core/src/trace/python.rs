@@ -3,7 +3,7 @@
 use super::collect::{BlockKind, Collector, CollectorConfig};
 use super::line::{Kind, see};
 use super::path::locate;
-use super::{Exception, Frame, Language, Relation, Trace};
+use super::{Exception, Frame, Language, Relation, Trace, recorded};
 
 /// What an exception is called whose last line is missing.
 const CUT_OFF: &str = "(cut off)";
@@ -44,6 +44,8 @@ struct Reader {
     relation: Option<Relation>,
     /// The type, and the message's lines so far.
     raised: Option<(String, String)>,
+    /// The recorder's line.
+    recorded: Option<String>,
 }
 
 impl Reader {
@@ -82,6 +84,7 @@ fn read(text: &str) -> Option<Trace> {
                 reader.relation = Some(Relation::Member);
             }
             Kind::GroupEnd => reader.close(),
+            Kind::Recorded => reader.recorded = Some(seen.text.to_owned()),
             kind => match (&mut reader.raised, kind) {
                 (Some((_, message)), _) => {
                     message.push('\n');
@@ -105,7 +108,12 @@ fn read(text: &str) -> Option<Trace> {
     if let Some(first) = reader.exceptions.first_mut() {
         first.relation = None;
     }
-    (!reader.exceptions.is_empty()).then(|| Trace::new(Language::Python, reader.exceptions))
+    if reader.exceptions.is_empty() {
+        return None;
+    }
+    let mut trace = Trace::new(Language::Python, reader.exceptions);
+    trace.recorded = reader.recorded.and_then(|line| recorded::read(&line, &trace));
+    Some(trace)
 }
 
 #[cfg(test)]

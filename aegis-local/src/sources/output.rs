@@ -7,6 +7,7 @@ use std::time::Duration;
 use aegis_core::model::{Metric, Missing, Query, Readings, Samples};
 use aegis_core::port::{Clock, SystemClock};
 use aegis_core::stage::MetricSource;
+use aegis_core::trace::RECORDED_MARKER;
 use aegis_core::{Error, Result, Timestamp};
 use async_trait::async_trait;
 use regex::Regex;
@@ -134,6 +135,10 @@ impl Inner {
 
 /// Method, target and status of the request that a line tells of.
 fn request(line: &str) -> Option<(String, String, u16)> {
+    // Its values may quote a request.
+    if line.contains(RECORDED_MARKER) {
+        return None;
+    }
     if let Some(entry) = Reading::default().entry(line) {
         return Some((entry.method, entry.target, entry.status));
     }
@@ -200,6 +205,7 @@ mod tests {
             "    self.reply(500, None)",
             r#"  File "/srv/items/7", line 500, in get"#,
             r#"ERROR calling "GET /items/7" failed with 500"#,
+            r#"aegis-locals: {"line": "127.0.0.1 - - [x] 'GET /items/7?x=1 HTTP/1.1' 500 59"}"#,
             "",
         ] {
             assert_eq!(request(line), None, "{line}");

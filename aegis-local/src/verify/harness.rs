@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aegis_core::model::Trigger;
+use aegis_core::trace::Argument;
 use aegis_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,8 @@ pub(super) struct SearchCase<'a> {
     pub(super) mode: &'a str,
     pub(super) wanted: &'a Wanted,
     pub(super) targets: &'a [Target],
+    /// What the target is called with, where that was recorded.
+    pub(super) arguments: &'a [Argument],
     pub(super) calls: u32,
     pub(super) seconds: f64,
     pub(super) call: Option<&'a Found>,

@@ -5,6 +5,21 @@
 //! failure itself, by the request that failed or by a small call of the function that raised, on the
 //! base and then several times on the patched tree. Gates come first; what passes is scored.
 //!
+//! # Recording the call that failed
+//!
+//! A failure that needs an unusual argument, and whose request is not known, can be made again where
+//! the service recorded the call. [`RECORDER`] is a Python module of one file that needs nothing but
+//! the standard library, 3.9 or later. Put it beside the service as `aegis_recorder.py`, and start the
+//! service by `python -m aegis_recorder app.py`, or have it call `aegis_recorder.install()` early.
+//! After a traceback of an uncaught exception, of a thread, or of a log record with `exc_info`, it
+//! writes one line to the same place: `aegis-locals: {...}`, with the parameters of the innermost
+//! function of the service's own code, as literals. Values of names that sound secret are left out,
+//! the rest is redacted at intake like all text, and what is missing is filled by the search.
+//! `traceback.print_exc` is not hooked: log such exceptions by `logger.exception` instead.
+//!
+//! The line is text from production. Only literals of it are used, in the sandbox, and a call counts
+//! only if it raises the same exception at the same place, twice from a clean start.
+//!
 //! A revert of a release is proven in the same way on the tree that the deployer ships: what has to
 //! hold for new code is not asked of it, a clean merge is.
 //!
@@ -37,6 +52,10 @@ mod suite;
 mod verifier;
 mod wanted;
 pub mod workspace;
+
+/// The recorder, a Python module of one file: write it into the service's folder as `aegis_recorder.py`
+/// and start the service by `python -m aegis_recorder app.py`.
+pub const RECORDER: &str = include_str!("../../python/aegis_recorder.py");
 
 pub use config::PythonVerifierConfig;
 pub use gates::GATES;

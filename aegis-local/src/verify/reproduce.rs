@@ -1,10 +1,13 @@
-//! Making the failure happen: by the request that failed, else by a small call of the function.
+//! Making the failure happen: by the request that failed, else by the call that the service recorded,
+//! else by a small call of the function.
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use aegis_core::Result;
 use aegis_core::model::{Reproduction, Trigger};
+use aegis_core::trace::Argument;
 
 use super::gates::{Provoked, Returned};
 use super::harness::{
@@ -35,7 +38,7 @@ pub(super) struct Bounds {
 pub(super) enum Recipe {
     /// By these requests to the running service.
     Requests(Vec<Trigger>),
-    /// By this call, found by the search.
+    /// By this call, recorded or found by the search.
     Call(Found),
 }
 
@@ -103,8 +106,8 @@ impl Reproducer<'_> {
         Ok(OnBase { around, ..on_base })
     }
 
-    /// Tries the requests, then the search; what the search finds has to happen again from a clean
-    /// start.
+    /// Tries the requests, then the recorded call, then the search; a call that raises it has to do so
+    /// again from a clean start.
     async fn made_to_happen(
         &self,
         tree: &Tree,
@@ -143,22 +146,28 @@ impl Reproducer<'_> {
                 Err(why) => tried.push(why),
             }
         }
-        let (outcome, report) = self.search(tree, targets).await?;
-        runs.push(outcome.ran);
-        match report {
-            Err(why) => tried.push(why),
-            Ok(SearchReport { found: None, tried: calls, why }) => {
-                tried.push(format!("{calls} calls did not raise it, {why}"));
-            }
-            Ok(SearchReport { found: Some(found), tried: calls, .. }) => {
-                let (outcome, report) = self.call(tree, &found, &[]).await?;
-                runs.push(outcome.ran);
-                if report.is_ok_and(|r| r.raised.is_some_and(|raised| raised.same)) {
-                    let how = found.describe();
-                    let recipe = Some(Recipe::Call(found));
-                    return Ok(OnBase { recipe, how, around: Around::default(), runs });
+        let recorded = self.wanted.recorded.as_ref().map(|r| {
+            (slice::from_ref(&r.target), r.arguments.as_slice(), "recorded when it failed: ")
+        });
+        for (targets, arguments, origin) in recorded.into_iter().chain([(targets, &[][..], "")]) {
+            let (outcome, report) = self.search(tree, targets, arguments).await?;
+            runs.push(outcome.ran);
+            match report {
+                Err(why) => tried.push(format!("{origin}{why}")),
+                Ok(SearchReport { found: None, tried: calls, why }) => {
+                    tried.push(format!("{origin}{calls} calls did not raise it, {why}"));
                 }
-                tried.push(format!("call {calls} raised it once, and not from a clean start"));
+                Ok(SearchReport { found: Some(found), tried: calls, .. }) => {
+                    let (outcome, report) = self.call(tree, &found, &[]).await?;
+                    runs.push(outcome.ran);
+                    if report.is_ok_and(|r| r.raised.is_some_and(|raised| raised.same)) {
+                        let how = format!("{origin}{}", found.describe());
+                        let recipe = Some(Recipe::Call(found));
+                        return Ok(OnBase { recipe, how, around: Around::default(), runs });
+                    }
+                    let once = "raised it once, and not from a clean start";
+                    tried.push(format!("{origin}call {calls} {once}"));
+                }
             }
         }
         Ok(OnBase { recipe: None, how: tried.join("; "), around: Around::default(), runs })
@@ -258,8 +267,9 @@ impl Reproducer<'_> {
         &self,
         tree: &Tree,
         targets: &[Target],
+        arguments: &[Argument],
     ) -> Result<(Outcome, Result<SearchReport, String>)> {
-        let case = self.case("search", targets, None, &[]);
+        let case = SearchCase { arguments, ..self.case("search", targets, None, &[]) };
         let wall = self.bounds.search_ms + 10_000;
         let outcome = run(self.runner, tree, SEARCH, "search.json", &case, wall).await?;
         let report = read(&outcome, "search.json", "the search");
@@ -287,7 +297,16 @@ impl Reproducer<'_> {
     ) -> SearchCase<'c> {
         let seconds = Duration::from_millis(self.bounds.search_ms).as_secs_f64();
         let calls = self.bounds.calls;
-        SearchCase { mode, wanted: self.wanted, targets, calls, seconds, call, files }
+        SearchCase {
+            mode,
+            wanted: self.wanted,
+            targets,
+            arguments: &[],
+            calls,
+            seconds,
+            call,
+            files,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The failure that is looked for: one exception at one place of the repository.
 
 use aegis_core::model::{Case, Cause, Diagnosis, Location};
-use aegis_core::trace::{Exception, Frame, Trace, parse};
+use aegis_core::trace::{Argument, Exception, Frame, RecordedCall, Trace, parse};
 use serde::Serialize;
 
 use crate::python::{names_file, resolve};
@@ -19,6 +19,16 @@ pub(super) struct Wanted {
     pub(super) line: u32,
     pub(super) source: String,
     pub(super) message: String,
+    /// The call that failed, where the service recorded it.
+    #[serde(skip)]
+    pub(super) recorded: Option<Recorded>,
+}
+
+/// A call that was recorded when it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Recorded {
+    pub(super) target: Target,
+    pub(super) arguments: Vec<Argument>,
 }
 
 /// A function to call, innermost of the trace first.
@@ -76,6 +86,7 @@ fn of_trace(
         line: culprit.line.unwrap_or(0),
         source: culprit.source.clone().unwrap_or_default(),
         message: exception.message.clone(),
+        recorded: trace.recorded.as_ref().and_then(|call| recorded(call, files)),
     };
     let target = |frame: &Frame| {
         let path = in_repository(&frame.path, files)?;
@@ -86,6 +97,13 @@ fn of_trace(
         exception.frames.iter().rev().filter(|f| f.in_app).filter_map(target).collect();
     targets.dedup();
     Some((wanted, targets))
+}
+
+/// The recorded call, where its file is the repository's.
+fn recorded(call: &RecordedCall, files: &[String]) -> Option<Recorded> {
+    let path = in_repository(&call.path, files)?;
+    let target = Target { path, function: call.function.clone(), line: call.line };
+    Some(Recorded { target, arguments: call.arguments.clone() })
 }
 
 /// The place in the code that is likeliest to blame.

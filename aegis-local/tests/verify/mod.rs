@@ -11,6 +11,7 @@ mod guard;
 mod hostile;
 mod isolation;
 pub(crate) mod python;
+mod recorder;
 mod reduced;
 pub(crate) mod replay;
 mod revert;

@@ -21,12 +21,31 @@ MAPPING = re.compile(r"(config|settings|options|payload|order|user|item|record|r
 EMPTY = ["[]", "{}", "0", "0.0", '""', "()", "set()"]
 
 
+STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+
+
+def literals(arguments):
+    """By name, the recorded expressions that are literals: they came from a log, and may be forged."""
+    known = {}
+    for argument in arguments:
+        text = argument["value"]
+        try:
+            if text and argument["name"] and "[redacted:" not in text:
+                known[argument["name"]] = repr(ast.literal_eval(text))
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return known
+
+
 def unique(values):
     return list(dict.fromkeys(values))
 
 
 class Inputs:
-    """Makes expressions; `names` are what they need beside the module's own names."""
+    """Makes expressions; `names` are what they need beside the module's own names.
+
+    What `wanted` has as `recorded` is the one expression that is made for that parameter.
+    """
 
     def __init__(self, module, tree, wanted, literals):
         self.module = module
@@ -151,14 +170,22 @@ class Inputs:
     def options(self, parameters, hints, uses, depth=0, seeds=None):
         """For each parameter the pairs of its name (None: by position) and an expression."""
         options = []
+        recorded = {} if depth else self.wanted.get("recorded", {})
+        # Before a spread tuple, arguments go by position.
+        by_position = [inspect.Parameter.POSITIONAL_ONLY]
+        if any(n.count("*") == 1 and text != "()" for n, text in recorded.items()):
+            by_position.append(inspect.Parameter.POSITIONAL_OR_KEYWORD)
         for parameter in parameters:
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            stars = STARS.get(parameter.kind, "")
+            told = recorded.get(stars + parameter.name)
+            key = None if stars or parameter.kind in by_position else parameter.name
+            if told or stars:
+                options += [[(key, stars + told)]] if told else []
                 continue
             hint = hints.get(parameter.name, inspect.Parameter.empty)
             pool = self.pool(hint, parameter.name, uses.get(parameter.name), depth)
             known = (seeds or {}).get(parameter.name, [])
             pool = unique(known + pool)
-            key = None if parameter.kind is parameter.POSITIONAL_ONLY else parameter.name
             self.doubtful.difference_update((key, e) for e in known)
             pairs = [(key, e) for e in pool]
             if parameter.default is not parameter.empty and key is not None:

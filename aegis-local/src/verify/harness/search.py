@@ -8,6 +8,7 @@ import time
 sys.path[:] = [p for p in sys.path if p != "/aegis"]
 sys.path.insert(0, "/aegis")
 import calls  # noqa: E402
+import inputs  # noqa: E402
 import lines  # noqa: E402
 
 #: A failure that stays away once may come back: each go makes the call so often.
@@ -18,7 +19,7 @@ def search(case):
     """The first call that raises what is wanted, within the number of calls and the time."""
     deadline = time.monotonic() + case["seconds"]
     report = {"found": None, "tried": 0, "why": ""}
-    wanted = case["wanted"]
+    wanted = dict(case["wanted"], recorded=inputs.literals(case["arguments"]))
     for target in case["targets"]:
         try:
             module = calls.load(target["path"], deadline - time.monotonic())
