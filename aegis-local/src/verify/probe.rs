@@ -97,6 +97,7 @@ pub(super) struct Around {
     functions: Vec<Function>,
     /// What was done beside giving answers.
     conduct: BTreeSet<String>,
+    judged_elsewhere: Option<String>,
     pub(super) runs: Runs,
 }
 
@@ -110,11 +111,9 @@ struct Function {
 }
 
 impl Around {
-    /// Without a call that is asked elsewhere.
+    /// With a call that is made, for what it leaves behind, and judged elsewhere.
     pub(super) fn but(mut self, expression: &str) -> Self {
-        for function in &mut self.functions {
-            function.calls.retain(|(call, gave)| gave.is_some() || call.expression != expression);
-        }
+        self.judged_elsewhere = Some(expression.to_owned());
         self
     }
 
@@ -235,6 +234,7 @@ impl Prober<'_> {
             let answers = [answers.0, answers.1];
             let odd = |what| Odd { what, plausible: call.plausible };
             match gave {
+                None if around.judged_elsewhere.as_deref() == Some(&*call.expression) => {}
                 None => {
                     seen.siblings += 1;
                     let still = answers.iter().find_map(|a| not_mended(a, &types));

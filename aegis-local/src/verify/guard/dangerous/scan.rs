@@ -180,6 +180,7 @@ impl Scan {
         let Expr::Attribute(attribute) = &*call.func else { return };
         match method {
             "get" if literal => {}
+            "get" => self.add_named("reads-environment", path, call.range()),
             "update" | "setdefault" | "pop" | "popitem" | "clear" | "__setitem__"
             | "__delitem__" => self.add_named("environment", path, call.range()),
             _ => return,
@@ -242,9 +243,10 @@ impl Scan {
                 if subscript.ctx != ExprContext::Load {
                     self.add_named("environment", "os.environ[]", subscript.range());
                 }
-                if literal || subscript.ctx != ExprContext::Load {
-                    self.plain.insert(subscript.value.range());
+                if !literal && subscript.ctx == ExprContext::Load {
+                    self.add_named("reads-environment", "os.environ[]", subscript.range());
                 }
+                self.plain.insert(subscript.value.range());
             }
             Expr::Compare(compare) if text(&compare.left).is_some() => {
                 let sides = compare.comparators.iter().filter(|side| self.is_environment(side));
