@@ -135,10 +135,9 @@ fn type_of(value: &str) -> &str {
 /// What the same calls do on a patched tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Neighbours {
-    /// Siblings that were asked, those that still fail, and those that crash in another way.
+    /// Siblings that were asked, and those that still fail.
     pub(super) siblings: u32,
     pub(super) failing: Vec<Odd>,
-    pub(super) crashing: Vec<Odd>,
     /// What is done that the base does not do.
     pub(super) conduct: Vec<String>,
     /// Calls that worked and were asked, and those that give something else.
@@ -238,12 +237,7 @@ impl Prober<'_> {
                 None => {
                     seen.siblings += 1;
                     let still = answers.iter().find_map(|a| not_mended(a, &types));
-                    let crash = || answers.iter().find_map(|a| crashes(a));
-                    if let Some(why) = still {
-                        seen.failing.push(odd(format!("{} {why}", call.expression)));
-                    } else if let Some(why) = crash() {
-                        seen.crashing.push(odd(format!("{} {why}", call.expression)));
-                    }
+                    seen.failing.extend(still.map(|w| odd(format!("{} {w}", call.expression))));
                 }
                 Some(gave) => {
                     seen.worked += 1;
@@ -298,22 +292,14 @@ impl Prober<'_> {
 /// of itself whatever it likes.
 fn not_mended(answer: &Answer, types: &BTreeSet<&str>) -> Option<String> {
     if let Some(raised) = &answer.raised {
-        // What complains about a type may be wrong twice; any other crash stands in the first one's place.
-        let type_alone = matches!(raised.kind.as_str(), "TypeError" | "AttributeError");
-        let crash = raised.same || !(raised.explicit || type_alone || raised.is_late());
-        return crash.then(|| format!("raises {}", raised.describe()));
+        // Another crash is another bug: an input may be wrong twice.
+        return raised.same.then(|| format!("raises {}", raised.describe()));
     }
     let kind = type_of(&answer.value);
     let stranger = kind.contains('.') && !types.is_empty() && !types.contains(kind);
     let standard = ["datetime.", "decimal.", "fractions.", "collections.", "builtins."];
     let known = standard.iter().any(|module| kind.starts_with(module));
     (stranger && !known).then(|| format!("gives a {kind}, as nothing else does"))
-}
-
-/// Another crash that nobody raised on purpose.
-fn crashes(answer: &Answer) -> Option<String> {
-    let raised = answer.raised.as_ref().filter(|r| !r.explicit && !r.is_late())?;
-    Some(format!("raises {}", raised.describe()))
 }
 
 /// How an answer differs from what the base gave.
@@ -337,14 +323,8 @@ impl Neighbours {
             (Some(why), _) => deny(GATE, why.clone()),
             (None, 0) => pass(GATE, "no other small input fails in this way"),
             (None, n) => odd(GATE, &self.failing)
-                .or_else(|| odd(GATE, &self.crashing).filter(|_| self.swaps()))
                 .unwrap_or_else(|| pass(GATE, format!("{n} other inputs that failed work"))),
         }
-    }
-
-    /// Whether most siblings crash in another way: an input may be wrong twice, most of them are not.
-    fn swaps(&self) -> bool {
-        2 * self.crashing.len() > self.siblings as usize
     }
 
     /// What worked gives what it gave.
@@ -371,7 +351,7 @@ impl Neighbours {
     /// Whether nothing is odd.
     pub(super) fn holds(&self) -> bool {
         let odd = [self.failing.is_empty(), self.changed.is_empty(), self.conduct.is_empty()];
-        self.broken.is_none() && !self.swaps() && odd.iter().all(|none| *none)
+        self.broken.is_none() && odd.iter().all(|none| *none)
     }
 }
 
