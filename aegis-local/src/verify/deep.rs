@@ -11,7 +11,7 @@ use super::gates::{Provoked, deny, pass};
 use super::hunks::{self, Hunk, hunks, same_code, without};
 use super::junit::TestOutcome;
 use super::mutate::mutants;
-use super::probe::{Neighbours, Prober};
+use super::probe::Neighbours;
 use super::renamed::{self, Renamed};
 use super::reproduce::{OnBase, Reproducer, Runs};
 use super::runner::Runner;
@@ -169,9 +169,7 @@ impl Deep<'_> {
         let (Some(on_base), Some(reproducer)) = (self.on_base, self.reproducer) else {
             return Ok(Step::NotAsked("no function is known that failed"));
         };
-        let Reproducer { runner, bounds, wanted } = reproducer;
-        let prober = Prober { runner, bounds, wanted };
-        let neighbours = prober.on_patched(tree, &on_base.around).await?;
+        let neighbours = reproducer.neighbours(tree, &on_base.around).await?;
         self.ran(&neighbours.runs);
         Ok(Step::Done(neighbours))
     }
@@ -210,8 +208,11 @@ impl Deep<'_> {
         let mut smaller = Vec::new();
         if !superfluous.is_empty() {
             smaller = without(self.changes, &superfluous);
-            // Either of two may be superfluous and both together not: then nothing smaller is known.
-            if self.notices(&self.tree.changed(&smaller)).await? != Some(false) {
+            // Either of two may be superfluous and both together not: then nothing smaller is known. One
+            // alone was left out already.
+            if superfluous.len() > 1
+                && self.notices(&self.tree.changed(&smaller)).await? != Some(false)
+            {
                 smaller.clear();
             }
         }

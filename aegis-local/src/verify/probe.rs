@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gates::{deny, pass};
 use super::harness::{PROBE, Raised, read, run};
-use super::reproduce::{Bounds, Runs};
-use super::runner::Runner;
+use super::reproduce::{Reproducer, Runs};
 use super::wanted::{Target, Wanted};
 use super::workspace::Tree;
 
@@ -155,17 +154,9 @@ pub(super) struct Odd {
     plausible: bool,
 }
 
-/// Makes the calls.
-#[derive(Debug)]
-pub(super) struct Prober<'a> {
-    pub(super) runner: &'a Runner,
-    pub(super) bounds: &'a Bounds,
-    pub(super) wanted: &'a Wanted,
-}
-
-impl Prober<'_> {
+impl Reproducer<'_> {
     /// Looks for calls on the base, and for what each gives whatever came before it.
-    pub(super) async fn on_base(&self, tree: &Tree, targets: &[Target]) -> Result<Around> {
+    pub(super) async fn explore(&self, tree: &Tree, targets: &[Target]) -> Result<Around> {
         let case = Case {
             mode: "explore",
             wanted: Some(self.wanted),
@@ -210,7 +201,7 @@ impl Prober<'_> {
     }
 
     /// Makes them on a patched tree, there and back.
-    pub(super) async fn on_patched(&self, tree: &Tree, around: &Around) -> Result<Neighbours> {
+    pub(super) async fn neighbours(&self, tree: &Tree, around: &Around) -> Result<Neighbours> {
         let mut seen = Neighbours::default();
         if around.calls().next().is_none() {
             return Ok(seen);

@@ -15,7 +15,7 @@ use super::harness::{
     SearchReport, address, read, run,
 };
 use super::isolation::Outcome;
-use super::probe::{Around, Prober};
+use super::probe::Around;
 use super::runner::Runner;
 use super::score::Ran;
 use super::wanted::{Target, Wanted};
@@ -92,28 +92,26 @@ impl Reproducer<'_> {
         triggers: &[Trigger],
         targets: &[Target],
     ) -> Result<OnBase> {
-        let Self { runner, bounds, wanted } = self;
-        let prober = Prober { runner, bounds, wanted };
-        let (mut on_base, around) = tokio::try_join!(
+        let ((recipe, how, mut runs), around) = tokio::try_join!(
             self.made_to_happen(tree, triggers, targets),
-            prober.on_base(tree, targets)
+            self.explore(tree, targets)
         )?;
-        on_base.runs.extend(&around.runs);
-        let around = match &on_base.recipe {
+        runs.extend(&around.runs);
+        let around = match &recipe {
             Some(Recipe::Call(found)) => around.but(&found.expression),
             _ => around,
         };
-        Ok(OnBase { around, ..on_base })
+        Ok(OnBase { recipe, how, around, runs })
     }
 
     /// Tries the requests, then the recorded call, then the search; a call that raises it has to do so
-    /// again from a clean start.
+    /// again from a clean start. What does it, how, or what was tried, and when it ran.
     async fn made_to_happen(
         &self,
         tree: &Tree,
         triggers: &[Trigger],
         targets: &[Target],
-    ) -> Result<OnBase> {
+    ) -> Result<(Option<Recipe>, String, Runs)> {
         let mut tried = Vec::new();
         let mut runs = Runs::new();
         let requests = &triggers[..triggers.len().min(MAX_REQUESTS)];
@@ -134,8 +132,7 @@ impl Reproducer<'_> {
                         .collect();
                     if let Some(first) = hits.first() {
                         let how = format!("{} {} raises it", first.method, first.target);
-                        let recipe = Some(Recipe::Requests(hits));
-                        return Ok(OnBase { recipe, how, around: Around::default(), runs });
+                        return Ok((Some(Recipe::Requests(hits)), how, runs));
                     }
                     tried.push(format!("{} requests did not raise it", requests.len()));
                 }
@@ -162,15 +159,14 @@ impl Reproducer<'_> {
                     runs.push(outcome.ran);
                     if report.is_ok_and(|r| r.raised.is_some_and(|raised| raised.same)) {
                         let how = format!("{origin}{}", found.describe());
-                        let recipe = Some(Recipe::Call(found));
-                        return Ok(OnBase { recipe, how, around: Around::default(), runs });
+                        return Ok((Some(Recipe::Call(found)), how, runs));
                     }
                     let once = "raised it once, and not from a clean start";
                     tried.push(format!("{origin}call {calls} {once}"));
                 }
             }
         }
-        Ok(OnBase { recipe: None, how: tried.join("; "), around: Around::default(), runs })
+        Ok((None, tried.join("; "), runs))
     }
 
     /// Does on the patched tree what made it happen on the base; notes the lines of `files` that run.

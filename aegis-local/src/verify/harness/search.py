@@ -1,7 +1,5 @@
 """Looks for a small call that raises the exception of a trace at its place, or makes one again."""
 import ast
-import json
-import os
 import sys
 import time
 
@@ -75,15 +73,4 @@ def again(case):
             "value": repr(value)[:2000]}
 
 
-def main():
-    with open("/aegis/case.json", encoding="utf-8") as file:
-        case = json.load(file)
-    calls.begin()
-    report = again(case) if case["mode"] == "call" else search(case)
-    with open("/out/search.json", "w", encoding="utf-8") as file:
-        json.dump(report, file)
-    # Threads that the calls left behind must not hold it up.
-    os._exit(0)
-
-
-main()
+calls.serve("search.json", lambda case: again(case) if case["mode"] == "call" else search(case))

@@ -85,26 +85,23 @@ fn run(words: &[&str]) -> Result<bool, Box<dyn Error>> {
             redact::run(std::io::stdin().lock(), std::io::stdout().lock(), &redactor)?;
         }
         ["sandbox", options @ ..] => {
-            let options = match sandbox::Options::parse(options) {
-                Ok(options) => options,
-                Err(e) => {
-                    eprintln!("evaluate: sandbox: {e}");
-                    return Ok(false);
-                }
+            let Some(options) = understood("sandbox", sandbox::Options::parse(options)) else {
+                return Ok(false);
             };
             println!("{}", tokio::runtime::Runtime::new()?.block_on(sandbox::run(&options))?);
         }
         ["verify", options @ ..] => {
-            let options = match verify::Options::parse(options) {
-                Ok(options) => options,
-                Err(e) => {
-                    eprintln!("evaluate: verify: {e}");
-                    return Ok(false);
-                }
+            let Some(options) = understood("verify", verify::Options::parse(options)) else {
+                return Ok(false);
             };
             println!("{:#}", tokio::runtime::Runtime::new()?.block_on(verify::run(&options))?);
         }
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// The options of a command; what is wrong with them is said.
+fn understood<T>(command: &str, options: Result<T, lexopt::Error>) -> Option<T> {
+    options.map_err(|e| eprintln!("evaluate: {command}: {e}")).ok()
 }
