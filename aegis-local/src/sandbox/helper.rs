@@ -32,7 +32,7 @@ use super::{Tier, reduced, sidecar, sys};
 /// Serves one order that comes over standard input, and ends.
 pub(super) fn main() -> i32 {
     match serve() {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(e) => {
             eprintln!("aegis-sandbox: {e}");
             125
@@ -40,7 +40,7 @@ pub(super) fn main() -> i32 {
     }
 }
 
-fn serve() -> io::Result<()> {
+fn serve() -> io::Result<i32> {
     if fs::read_dir("/proc/self/task")?.count() > 1 {
         let why = "there is a second thread; `sandbox::init()` has to be the first thing in `main`";
         return Err(io::Error::other(why));
@@ -55,7 +55,7 @@ fn serve() -> io::Result<()> {
     if order.tier == Tier::Strong
         && let Err(e) = enter()
     {
-        return answer(&mut host, &failed(e), &[]);
+        return answer(&mut host, &failed(e), &[]).map(|()| 0);
     }
     let Some(first) = sys::fork()? else {
         match order.tier {
@@ -65,13 +65,25 @@ fn serve() -> io::Result<()> {
             // outlives its parent, until the host's end of the socket closes.
             Tier::Reduced => prctl::set_child_subreaper(true)?,
         }
-        return inside(host, order);
+        return inside(host, order).map(|()| 0);
     };
     drop(host);
-    match waitpid(first, None)? {
-        WaitStatus::Exited(_, 0) => Ok(()),
-        other => Err(io::Error::other(format!("what watched the command ended: {other:?}"))),
-    }
+    hush()?;
+    // The host sees its end where there was no answer.
+    Ok(match waitpid(first, None)? {
+        WaitStatus::Exited(_, code) => code,
+        WaitStatus::Signaled(_, signal, _) => 128 + signal as i32,
+        _ => 125,
+    })
+}
+
+/// Lets go of what the command's output goes to, so that the host need not wait for this process: the
+/// end of a world takes the kernel a moment.
+fn hush() -> io::Result<()> {
+    let null = fs::File::options().write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdout(&null)?;
+    nix::unistd::dup2_stderr(&null)?;
+    Ok(())
 }
 
 /// Into namespaces of its own; the next child is the first process of its world.
@@ -99,6 +111,7 @@ fn failed(why: impl Into<Failure>) -> Status {
 }
 
 fn answer(host: &mut UnixStream, status: &Status, reports: &[Vec<u8>]) -> io::Result<()> {
+    hush()?;
     order::send(host, &serde_json::to_vec(status)?)?;
     reports.iter().try_for_each(|report| order::send(host, report))
 }

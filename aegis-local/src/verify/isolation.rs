@@ -225,15 +225,21 @@ impl Isolation {
             }
             Ok::<_, std::io::Error>((status, reports))
         };
-        let all = async { tokio::join!(stdout, stderr, talk, child.wait()) };
-        let Ok((stdout, stderr, told, exit)) = tokio::time::timeout(patience, all).await else {
+        // Where it answered, nothing of the command is left, and what it was held by may end later.
+        let all = async {
+            let (stdout, stderr, told) = tokio::join!(stdout, stderr, talk);
+            let told = match told {
+                Ok(told) => Ok(told),
+                Err(e) => Err(format!("{} ({e}, {:?})", stderr.text().trim(), child.wait().await)),
+            };
+            (stdout, stderr, told)
+        };
+        let Ok((stdout, stderr, told)) = tokio::time::timeout(patience, all).await else {
             child.kill().await?;
             return Err(Error::timeout("the isolated command outlived its limit"));
         };
         let ended = Instant::now();
-        let (status, reports) = told.map_err(|e| {
-            refused(self.tier, &format!("{} ({e}, {exit:?})", stderr.text().trim()))
-        })?;
+        let (status, reports) = told.map_err(|why| refused(self.tier, &why))?;
         let end = status.end.map_err(|failure| match failure {
             Failure::Refused(why) => refused(self.tier, &why),
             Failure::Sidecar(why) => Error::unavailable(format!("the sidecar {why}")),
