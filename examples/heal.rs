@@ -40,7 +40,7 @@ A service of yours, in a Git repository with its release branch checked out:
   --repo DIR        its repository; fixes are committed to branches there and merged
   --start CMD       starts it in the foreground, by sh -c in the release's folder
   --health URL      answers 2xx while it is healthy, on this machine
-  --test CMD        runs its tests, a pytest command line
+  --test CMD        runs its tests, by pytest or unittest
   --service NAME    what to call it  [the folder's name]
   --version-url URL answers with the running revision; else what was started counts
   --log FILE        a log beside its standard streams, which are watched anyway; repeatable

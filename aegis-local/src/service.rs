@@ -21,7 +21,7 @@ pub struct ServiceSpec {
     pub health: String,
     /// URL whose answer holds the running revision (the first 40 hexadecimal digits count).
     pub version: Option<String>,
-    /// Runs its tests; a pytest command line.
+    /// Runs its tests; a command line of pytest or unittest.
     pub test: String,
     /// Variables that are set for the service and its tests.
     pub env: BTreeMap<String, String>,

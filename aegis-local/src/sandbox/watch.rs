@@ -116,7 +116,7 @@ impl<'a> Watch<'a> {
     /// The limit that is exceeded.
     pub(super) fn exceeded(&mut self) -> io::Result<Option<&'static str>> {
         let processes = processes(self.tier)?;
-        if let Some(limit) = usage(&processes)?.beyond(self.limits) {
+        if let Some(limit) = usage(&processes, self.limits)?.beyond(self.limits) {
             return Ok(Some(limit));
         }
         let full = self.disk.as_mut().is_some_and(|disk| disk.is_full(&processes));
@@ -155,6 +155,8 @@ struct Usage {
     processes: u64,
     /// Bytes that they hold for themselves.
     memory: u64,
+    /// Bytes that they share with each other, each counted once; mapped files do not count.
+    shared: u64,
     /// Seconds of the busiest one.
     cpu: f64,
 }
@@ -164,20 +166,21 @@ impl Usage {
     fn beyond(&self, limits: &Limits) -> Option<&'static str> {
         let all = [
             ("processes", self.processes > limits.processes),
-            ("memory", self.memory > limits.memory),
+            ("memory", self.memory.saturating_add(self.shared) > limits.memory),
             ("cpu", self.cpu >= limits.cpu as f64),
         ];
         all.iter().find(|(_, beyond)| *beyond).map(|(limit, _)| *limit)
     }
 }
 
-fn usage(processes: &[Pid]) -> io::Result<Usage> {
+fn usage(processes: &[Pid], limits: &Limits) -> io::Result<Usage> {
     let number = |which, usual| -> io::Result<u64> {
         Ok(sysconf(which)?.and_then(|value| u64::try_from(value).ok()).unwrap_or(usual))
     };
     let page = number(SysconfVar::PAGE_SIZE, 4_096)?;
     let ticks = number(SysconfVar::CLK_TCK, 100)?;
     let mut all = Usage::default();
+    let mut mapped = Vec::new();
     for pid in processes {
         all.processes += 1;
         // It may have ended meanwhile.
@@ -188,6 +191,7 @@ fn usage(processes: &[Pid]) -> io::Result<Usage> {
         let held = read("statm").map(|text| numbers(&text)).unwrap_or_default();
         if let [_, resident, shared, ..] = held[..] {
             all.memory += resident.saturating_sub(shared) * page;
+            mapped.push((pid, shared * page));
         }
         // After the name, which may hold anything; time in user and in kernel mode come 12th and 13th.
         let times = read("stat")
@@ -195,7 +199,27 @@ fn usage(processes: &[Pid]) -> io::Result<Usage> {
             .and_then(|fields| Some(fields.get(11)? + fields.get(12)?));
         all.cpu = all.cpu.max(times.unwrap_or(0) as f64 / ticks as f64);
     }
+    // Looked at closely only where it could matter, since most of it is files that a program is made of;
+    // and not while they multiply, since a look waits for a process that is being copied.
+    let most = mapped.iter().fold(all.memory, |sum, (_, bytes)| sum.saturating_add(*bytes));
+    if most > limits.memory && all.processes <= limits.processes {
+        all.shared = mapped.iter().map(|(pid, bytes)| shared(**pid, *bytes)).sum();
+    }
     Ok(all)
+}
+
+/// A process' part of the memory that it shares, in bytes; where it does not let itself be looked at,
+/// all of `mapped`.
+fn shared(pid: Pid, mapped: u64) -> u64 {
+    let parts = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+        Ok(parts) => parts,
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return mapped,
+        // It has ended.
+        Err(_) => return 0,
+    };
+    let part = parts.lines().find_map(|line| line.strip_prefix("Pss_Shmem:"));
+    let number = part.and_then(|text| text.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    number.map_or(mapped, |kib| kib.saturating_mul(1_024))
 }
 
 /// Ends everything else, so that what is collected no longer changes.

@@ -5,25 +5,11 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use super::junit::{Report, TestOutcome};
 
-const PLUGIN: &str = include_str!("harness/aegis_canaries.py");
+/// One way of failing each, with `NAME` for a test's name, which is drawn anew for every run. Each module
+/// has as many of them.
+pub(super) type Forms = [&'static str; WAYS];
 
-/// The plugin's module, as it is named on the command line.
-pub(super) const PLUGIN_NAME: &str = "aegis_canaries";
-
-/// One way of failing each; `NAME` is drawn anew for every run. Each module has as many of them.
-const FORMS: [&str; 9] = [
-    "def NAME():\n    assert False, 'NAME'\n",
-    "def NAME():\n    assert 'NAME' == 'other'\n",
-    "import unittest\n\n\nclass First(unittest.TestCase):\n    def NAME(self):\n        \
-     self.fail('NAME')\n",
-    "def NAME():\n    raise RuntimeError('NAME')\n",
-    "def NAME():\n    import pytest\n\n    pytest.fail('NAME')\n",
-    "def NAME():\n    assert ['NAME'] == ['NAME', 1]\n",
-    "import unittest\n\n\nclass Last(unittest.TestCase):\n    def NAME(self):\n        \
-     self.assertEqual('NAME', 'other')\n",
-    "def NAME():\n    raise AssertionError('NAME')\n",
-    "def NAME():\n    import pytest\n\n    with pytest.raises(KeyError):\n        pass\n",
-];
+const WAYS: usize = 9;
 
 /// Modules, planted first, somewhere between, and last.
 const MODULES: usize = 3;
@@ -48,7 +34,7 @@ impl Canaries {
     /// Every way of failing once, with names of this run alone.
     pub(super) fn draw() -> Self {
         let module = |_| {
-            let tests = (0..FORMS.len() / MODULES).map(|_| format!("test_{}", word())).collect();
+            let tests = (0..WAYS / MODULES).map(|_| format!("test_{}", word())).collect();
             (format!("test_{}", word()), tests)
         };
         Self {
@@ -57,14 +43,11 @@ impl Canaries {
         }
     }
 
-    /// The files that plant them, by name.
-    pub(super) fn files(&self) -> BTreeMap<String, String> {
+    /// Their files, by name: the modules, and `canaries.json` for what plants them.
+    pub(super) fn files(&self, forms: &Forms) -> BTreeMap<String, String> {
         let case = serde_json::json!({ "modules": self.modules, "between": self.between });
-        let mut files = BTreeMap::from([
-            (format!("{PLUGIN_NAME}.py"), PLUGIN.to_owned()),
-            (String::from("canaries.json"), case.to_string()),
-        ]);
-        let mut forms = FORMS.iter();
+        let mut files = BTreeMap::from([(String::from("canaries.json"), case.to_string())]);
+        let mut forms = forms.iter();
         for (module, tests) in &self.modules {
             let bodies = tests.iter().zip(&mut forms);
             let bodies: Vec<String> = bodies.map(|(t, form)| form.replace("NAME", t)).collect();
@@ -110,8 +93,8 @@ mod tests {
         let (a, b) = (Canaries::draw(), Canaries::draw());
         assert_ne!(a, b);
         assert_eq!(word().len(), 12);
-        let names = |c: &Canaries| c.files().into_keys().collect::<Vec<_>>();
-        assert_eq!(names(&a).iter().filter(|n| names(&b).contains(n)).count(), 2);
+        let names = |c: &Canaries| c.files(&["NAME"; 9]).into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&a).iter().filter(|n| names(&b).contains(n)).count(), 1);
     }
 
     #[test]

@@ -5,6 +5,13 @@
 //! failure itself, by the request that failed or by a small call of the function that raised, on the
 //! base and then several times on the patched tree. Gates come first; what passes is scored.
 //!
+//! # What runs the suite
+//!
+//! The service's test command is `pytest ...` or `python -m pytest ...`, or `python -m unittest ...`
+//! with unittest's own arguments. A suite of unittest is run by a script of ours that takes these, since
+//! unittest writes no report. Another program that starts pytest in the end, `make test` for one, is told
+//! what to report by pytest's environment; the coverage of the changed lines is not to be had there.
+//!
 //! # Recording the call that failed
 //!
 //! A failure that needs an unusual argument, and whose request is not known, can be made again where
@@ -29,6 +36,7 @@
 mod cache;
 mod canary;
 pub mod capture;
+mod command;
 mod config;
 mod deep;
 pub mod environment;
@@ -49,8 +57,11 @@ mod runner;
 mod score;
 mod source;
 mod suite;
+mod tool;
+mod unittest;
 mod verifier;
 mod wanted;
+mod warming;
 pub mod workspace;
 
 /// The recorder, a Python module of one file: write it into the service's folder as `aegis_recorder.py`
@@ -62,3 +73,4 @@ pub use gates::GATES;
 pub use guard::{DangerousCode, NewImports, standard_guardrails};
 pub use suite::BaseSuite;
 pub use verifier::PythonVerifier;
+pub use warming::Warming;

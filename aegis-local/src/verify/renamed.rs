@@ -8,10 +8,10 @@ use aegis_core::model::GateReport;
 use super::canary::word;
 use super::gates::{deny, first_of, pass};
 use super::junit::TestOutcome;
-use super::pytest::one;
 use super::reproduce::Runs;
 use super::runner::Runner;
 use super::suite::{Base, Suite};
+use super::tool::Tool;
 use super::workspace::Tree;
 
 /// Tests that are run again at most.
@@ -108,11 +108,10 @@ pub(super) async fn again(
             let renamed =
                 source.as_ref().ok().and_then(|text| rename(text, test.function, &function));
             let path = other_name(file, &super::canary::word());
-            let commands = one(&runner.spec().test, file, test.function).zip(one(
-                &runner.spec().test,
-                &path,
-                &function,
-            ));
+            let command = &runner.spec().test;
+            let tool = Tool::of(command);
+            let commands =
+                tool.one(command, file, test.function).zip(tool.one(command, &path, &function));
             let (Some(text), Some((own, other))) = (renamed, commands) else {
                 seen.unknown.push(test.id.to_owned());
                 continue;

@@ -7,8 +7,8 @@ use aegis_core::{Result, Revision};
 use super::canary::Canaries;
 use super::environment::Environment;
 use super::isolation::{Isolation, Job, Limits, Outcome, Tier};
-use super::pytest::{COVERAGE, JUNIT, Plan};
 use super::suite::{Base, Suite};
+use super::tool::{COVERAGE, JUNIT, Plan};
 use super::workspace::Tree;
 use crate::service::ServiceSpec;
 

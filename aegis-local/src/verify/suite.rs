@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::canary::{Canaries, Hatched};
 use super::isolation::{End, Outcome};
 use super::junit::{Report, TestOutcome};
-use super::pytest::{COVERAGE, JUNIT};
+use super::tool::{COVERAGE, JUNIT};
 
 /// Whether a file is part of the tests or configures them.
 pub(super) fn belongs(path: &str) -> bool {
@@ -217,9 +217,18 @@ impl Regressions {
             }
         }
         let gone = before.tests.keys().chain(flaky).filter(|id| !after.tests.contains_key(*id));
-        found.gone.extend(gone.cloned());
+        found.gone.extend(gone.filter(|id| !loads(id, after)).cloned());
         found
     }
+}
+
+/// Whether `id` is what unittest had in place of a module that could not be loaded, and can be now.
+fn loads(id: &str, after: &Report) -> bool {
+    id.strip_prefix("unittest.loader._FailedTest::").is_some_and(|module| {
+        let owner = format!("{module}.");
+        let of = |id: &String| id.starts_with(&owner) || id.contains(&format!(".{owner}"));
+        after.tests.keys().any(of)
+    })
 }
 
 #[cfg(test)]
@@ -306,6 +315,20 @@ mod tests {
         let found = Regressions::between(&before, &flaky, &after);
         assert_eq!(found.failing, ["f", "g", "h"]);
         assert_eq!((found.skipped, found.gone), (vec!["b".into()], vec!["d".into(), "j".into()]));
+    }
+
+    #[test]
+    fn a_module_that_can_be_loaded_again_is_not_gone() {
+        let of = |ids: &[&str]| Report {
+            tests: ids.iter().map(|id| ((*id).to_owned(), TestOutcome::Passed)).collect(),
+            ..Report::default()
+        };
+        let before = of(&["unittest.loader._FailedTest::test_a"]);
+        let gone =
+            |after: &[&str]| Regressions::between(&before, &BTreeSet::new(), &of(after)).gone.len();
+        assert_eq!(gone(&["tests.test_a.Case::test_x"]), 0);
+        assert_eq!(gone(&["test_a.Case::test_x"]), 0);
+        assert_eq!(gone(&["test_ab.Case::test_x"]), 1);
     }
 
     #[test]

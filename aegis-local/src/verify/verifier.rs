@@ -46,7 +46,7 @@ use crate::service::ServiceSpec;
 #[derive(Debug)]
 pub struct PythonVerifier {
     spec: ServiceSpec,
-    repository: Arc<dyn Repository>,
+    pub(super) repository: Arc<dyn Repository>,
     reverts: Option<GitRepository>,
     config: PythonVerifierConfig,
     guardrails: Vec<Arc<dyn Guardrail>>,

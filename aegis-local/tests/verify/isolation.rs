@@ -279,6 +279,20 @@ async fn floods(tier: Tier) {
                 \x20   if os.fork() == 0: x = bytearray(b'1') * (60 << 20); time.sleep(30)\n\
                 time.sleep(30)\n";
     assert_eq!(run(small(), many).await.end, End::Exceeded("memory".into()));
+    // Memory that is nobody's own, and which each of the four sees in whole.
+    let common = |mib: u64| {
+        format!(
+            "import mmap, os, time\n\
+             x = mmap.mmap(-1, {mib} << 20)\n\
+             for i in range({mib}): x.write(b'1' * (1 << 20))\n\
+             for i in range(3):\n\
+             \x20   if os.fork() == 0: [x[i << 20] for i in range({mib})]; time.sleep(1); os._exit(0)\n\
+             for i in range(3): os.wait()\n"
+        )
+    };
+    assert_eq!(run(small(), &common(220)).await.end, End::Exceeded("memory".into()));
+    let fits = run(small(), &common(60)).await;
+    assert_eq!(fits.end, End::Exited(0), "{}", fits.stderr.text());
     let bomb = "import os\nwhile True:\n\
                 \x20   try: os.fork()\n\
                 \x20   except OSError: pass\n";

@@ -16,3 +16,5 @@ mod reduced;
 pub(crate) mod replay;
 mod revert;
 mod sidecar;
+mod unittest;
+mod warming;

@@ -59,7 +59,7 @@ fn say_tests(
     command: &str,
 ) -> Result<(), Failure> {
     let unusable = |why: &str| {
-        let how = "--test takes a pytest command line that runs in a copy of the repository";
+        let how = "--test takes a command line of pytest or unittest that runs in a copy of the repository";
         let more = "--test-timeout gives it more time";
         Err(format!("`{command}` can't prove a fix: {why}; {how}, {more}").into())
     };
