@@ -4,7 +4,7 @@ mod history;
 
 use aegis_core::Result;
 use aegis_core::machine::{Entry, Incident, Phase, Record};
-use aegis_core::model::TestCounts;
+use aegis_core::model::{Reproduction, TestCounts};
 use aegis_core::port::{Filter, Journal};
 use aegis_core::stage::Rollout;
 use serde::Serialize;
@@ -134,6 +134,21 @@ pub struct Beside {
     pub tests_ms: u64,
     /// Whether it is closed.
     pub closed: bool,
+    /// Whether its failure could be made to happen again; unknown where nothing was verified.
+    pub reproduced: Option<bool>,
+}
+
+impl Report {
+    /// How many of the failures whose fixes were verified could be made to happen again, in a line.
+    pub fn reproduced(&self) -> Option<String> {
+        let tried: Vec<bool> =
+            self.incidents.iter().filter_map(|row| row.beside.reproduced).collect();
+        let (could, all) = (tried.iter().filter(|r| **r).count(), tried.len());
+        (all > 0).then(|| {
+            let share = could as f64 * 100.0 / all as f64;
+            format!("{could} of {all} failures could be reproduced ({share:.0}%)")
+        })
+    }
 }
 
 /// Reads every incident of a journal.
@@ -213,7 +228,20 @@ fn beside(incident: &Incident, entries: &[Entry], held_ms: u64) -> Beside {
         to_merge_ms: total.map(|t| t.saturating_sub(queued).saturating_sub(held_ms)),
         tests_ms: verified.sum::<u64>() + checks_ms(entries),
         closed: incident.phase.is_terminal(),
+        reproduced: reproduced(entries),
     }
+}
+
+fn reproduced(entries: &[Entry]) -> Option<bool> {
+    let tried = entries.iter().filter_map(|entry| match &entry.record {
+        Record::Verified(proof) => match proof.reproduction {
+            Reproduction::Reproduced(_) => Some(true),
+            Reproduction::NotReproduced(_) => Some(false),
+            _ => None,
+        },
+        _ => None,
+    });
+    tried.reduce(|one, other| one || other)
 }
 
 /// Time between the answers that a fix's checks are running and that they ended: they run the
@@ -239,4 +267,25 @@ fn checks_ms(entries: &[Entry]) -> u64 {
 
 fn ms(d: std::time::Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_counts_those_that_were_tried() {
+        let row = |reproduced| Row {
+            beside: Beside { reproduced, ..Beside::default() },
+            ..Row::default()
+        };
+        let of = |all: &[Option<bool>]| {
+            Report { incidents: all.iter().copied().map(row).collect() }.reproduced()
+        };
+        assert_eq!(of(&[None]), None);
+        assert_eq!(
+            of(&[Some(true), None, Some(false), Some(true)]).as_deref(),
+            Some("2 of 3 failures could be reproduced (67%)")
+        );
+    }
 }

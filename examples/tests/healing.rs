@@ -121,6 +121,7 @@ fn three_bugs_are_healed_and_an_independent_checker_agrees() {
     let screen = run.screen();
     assert!(!screen.contains('\u{1b}'), "no colour where it is not a terminal");
     assert!(screen.contains("detection to merge"), "{screen}");
+    assert!(screen.contains("failures could be reproduced ("), "{screen}");
     assert!(screen.contains("watched for 8 s; the default is 300 s"), "{screen}");
 }
 

@@ -246,6 +246,9 @@ pub(super) fn tell(
             terminal.text(Tone::Bad, format!("{}  {why}", row.id));
         }
     }
+    if let Some(text) = report.reproduced() {
+        terminal.text(Tone::Plain, text);
+    }
     if report.incidents.is_empty() {
         terminal.text(Tone::Plain, "no incident");
     }
