@@ -10,7 +10,7 @@ cargo build --locked -p aegis-examples --examples
 AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main killed -- --nocapture
 
 echo "== every patch that attacks at run time, with no rule that reads it"
-AEGIS_ATTACKS=all cargo test --locked -p aegis-local --test main at_run_time -- --nocapture
+AEGIS_ALL_ATTACKS=1 cargo test --locked -p aegis-local --test main at_run_time -- --nocapture
 
 echo "== every scenario of make heal, ten times in a row, then beside a process that takes a core"
 scripts/soak-heal.sh

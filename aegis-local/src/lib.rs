@@ -43,6 +43,7 @@
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+mod background;
 pub mod git;
 mod http;
 pub mod local;

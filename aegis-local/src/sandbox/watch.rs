@@ -153,10 +153,8 @@ fn processes(tier: Tier) -> io::Result<Vec<Pid>> {
 #[derive(Debug, Default)]
 struct Usage {
     processes: u64,
-    /// Bytes that they hold for themselves.
+    /// Bytes that they hold, for themselves or with each other; mapped files do not count.
     memory: u64,
-    /// Bytes that they share with each other, each counted once; mapped files do not count.
-    shared: u64,
     /// Seconds of the busiest one.
     cpu: f64,
 }
@@ -166,7 +164,7 @@ impl Usage {
     fn beyond(&self, limits: &Limits) -> Option<&'static str> {
         let all = [
             ("processes", self.processes > limits.processes),
-            ("memory", self.memory.saturating_add(self.shared) > limits.memory),
+            ("memory", self.memory > limits.memory),
             ("cpu", self.cpu >= limits.cpu as f64),
         ];
         all.iter().find(|(_, beyond)| *beyond).map(|(limit, _)| *limit)
@@ -203,7 +201,7 @@ fn usage(processes: &[Pid], limits: &Limits) -> io::Result<Usage> {
     // and not while they multiply, since a look waits for a process that is being copied.
     let most = mapped.iter().fold(all.memory, |sum, (_, bytes)| sum.saturating_add(*bytes));
     if most > limits.memory && all.processes <= limits.processes {
-        all.shared = mapped.iter().map(|(pid, bytes)| shared(**pid, *bytes)).sum();
+        all.memory += mapped.iter().map(|(pid, bytes)| shared(**pid, *bytes)).sum::<u64>();
     }
     Ok(all)
 }

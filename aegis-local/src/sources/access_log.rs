@@ -24,6 +24,7 @@ pub use route::{exact_route, route_of};
 pub(super) use window::Window;
 
 use super::tail::{StartAt, Tail, TailConfig, TailState};
+use crate::background::Background;
 use crate::requests::{RequestLog, ServedRequest};
 
 /// How often malformed lines are reported at most.
@@ -287,15 +288,11 @@ impl RequestLog for AccessLog {
 /// Reads a log in the background until it is dropped.
 #[derive(Debug)]
 #[must_use = "the log is no longer read once this is dropped"]
-pub struct Following(tokio::task::AbortHandle);
+pub struct Following {
+    _task: Background,
+}
 
 /// Runs `reading` until the answer is dropped.
 pub(super) fn followed(reading: impl Future<Output = ()> + Send + 'static) -> Following {
-    Following(tokio::spawn(reading).abort_handle())
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    Following { _task: Background::spawn(reading) }
 }

@@ -11,6 +11,9 @@ pub(super) const COVERAGE: &str = "coverage.json";
 /// What measures the lines that run, for every kind of suite.
 const MEASURE: &str = include_str!("harness/aegis_coverage.py");
 
+/// What says where canaries come, for every kind of suite.
+const PLANT: &str = include_str!("harness/aegis_planting.py");
+
 /// What runs a suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tool {
@@ -60,7 +63,8 @@ impl Plan {
             Tool::Pytest => pytest::plan(command, list.as_deref(), canaries, env),
             Tool::Unittest => unittest::plan(command, list.as_deref(), canaries),
         };
-        plan.files.insert("aegis_coverage.py".to_owned(), MEASURE.to_owned());
+        plan.add("aegis_coverage.py", MEASURE);
+        plan.add("aegis_planting.py", PLANT);
         plan
     }
 

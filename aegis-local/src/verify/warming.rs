@@ -6,16 +6,13 @@ use std::time::Duration;
 use aegis_core::Revision;
 
 use super::PythonVerifier;
+use crate::background::Background;
 
 /// Keeps a verifier warm in the background until it is dropped.
 #[derive(Debug)]
 #[must_use = "nothing is warmed once this is dropped"]
-pub struct Warming(tokio::task::AbortHandle);
-
-impl Drop for Warming {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+pub struct Warming {
+    _task: Background,
 }
 
 impl PythonVerifier {
@@ -50,6 +47,6 @@ impl PythonVerifier {
                 warmed = Some(head);
             }
         };
-        Warming(tokio::spawn(warming).abort_handle())
+        Warming { _task: Background::spawn(warming) }
     }
 }

@@ -34,7 +34,7 @@ const PATHS: &str = "[pytest]\npythonpath = .\n";
 const BODY: &str = "    return n * 2\n";
 
 #[track_caller]
-fn denied_by(v: &Verification, gate: &str, reason: &str) {
+pub(crate) fn denied_by(v: &Verification, gate: &str, reason: &str) {
     let report = v.gates.iter().find(|g| g.gate == gate);
     let report = report.unwrap_or_else(|| panic!("{gate} was not asked: {:?}", v.gates));
     assert_eq!(report.answer, GateAnswer::Deny, "{:?}", v.gates);

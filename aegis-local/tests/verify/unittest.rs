@@ -8,6 +8,7 @@ use aegis_local::service::ServiceSpec;
 use aegis_local::verify::{BaseSuite, PythonVerifier, PythonVerifierConfig};
 
 use super::folder::{Folder, base, case, fix};
+use super::gates::denied_by;
 use super::python::venv;
 
 const STATS: &str = "import os\n\n\ndef total(values: list[float]) -> float:\n    return \
@@ -63,14 +64,6 @@ fn stats(test: &str) -> PythonVerifier {
 async fn unguarded(test: &str, fix: &Fix) -> Verification {
     let verifier = stats(test).with_guardrails(Vec::new());
     verifier.verify(&case(TRACE, &[]), fix).await.unwrap()
-}
-
-#[track_caller]
-fn denied_by(v: &Verification, gate: &str, reason: &str) {
-    let report = v.gates.iter().find(|g| g.gate == gate);
-    let report = report.unwrap_or_else(|| panic!("{gate} was not asked: {:?}", v.gates));
-    assert_eq!(report.answer, GateAnswer::Deny, "{:?}", v.gates);
-    assert!(report.reason.contains(reason), "{}", report.reason);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use aegis_local::service::ServiceSpec;
 use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
 use async_trait::async_trait;
 
+use super::isolation::until;
 use super::python::venv;
 
 /// Moves when it is told to, and tells what is taken from it.
@@ -74,9 +75,8 @@ async fn each_new_head_is_warmed_once_and_a_repository_that_is_gone_for_a_while_
     verifier.warm(&Revision::new("two")).await.unwrap();
     assert_eq!(told.lock().unwrap().try_recv().ok(), None);
     drop(warming);
-    // What it is in the middle of ends first.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // Nobody else holds the verifier once it has ended.
+    until("the warming to end", || Arc::strong_count(&verifier) == 1).await;
     go(Some("three"));
-    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(told.lock().unwrap().try_recv().ok(), None);
 }

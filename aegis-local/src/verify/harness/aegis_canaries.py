@@ -3,17 +3,15 @@
 They come after every selection of the suite's own, at its start, at its end and at one place between
 two modules, so that a run that calls them passed can't be believed about the others either.
 """
-import json
-import os
 import pathlib
 
 import pytest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import aegis_planting
 
 
 def planted(session, name, tests):
-    path = pathlib.Path(HERE, name + ".py")
+    path = pathlib.Path(aegis_planting.HERE, name + ".py")
     try:
         module = pytest.Module.from_parent(session, path=path)
     except TypeError:
@@ -31,11 +29,6 @@ def place(item):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(session, config, items):
-    with open(os.path.join(HERE, "canaries.json"), encoding="utf-8") as file:
-        case = json.load(file)
     # A suite that stops at its first failure would stop at the first of ours.
     config.option.maxfail = 0
-    edges = [i for i in range(1, len(items)) if place(items[i]) != place(items[i - 1])]
-    between = edges[case["between"] % len(edges)] if edges else len(items)
-    first, middle, last = (planted(session, name, tests) for name, tests in case["modules"])
-    items[:] = first + items[:between] + middle + items[between:] + last
+    items[:] = aegis_planting.among(items, place, lambda *module: planted(session, *module))

@@ -5,7 +5,6 @@ then unittest's own arguments. Where there are canaries they come after every se
 own, at its start, at its end and at one place between two modules.
 """
 import importlib.util
-import json
 import os
 import re
 import sys
@@ -13,8 +12,8 @@ import unittest
 from xml.sax.saxutils import quoteattr
 
 import aegis_coverage
+import aegis_planting
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 PASSED, SKIPPED, FAILED = range(3)
 #: What a fixture's error names: `setUpClass (tests.test_a.Case)`.
 FIXTURE = re.compile(r"(setUp|tearDown)(Class|Module) \((.*)\)")
@@ -57,27 +56,13 @@ def parts(suite):
         yield suite
 
 
-def canaries(case):
-    for name, tests in case["modules"]:
-        spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, name + ".py"))
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        yield [getattr(module, "Case_" + test)(test) for test in tests]
-
-
-def planted(suite):
-    path = os.path.join(HERE, "canaries.json")
-    if not os.path.exists(path):
-        return suite
-    with open(path, encoding="utf-8") as file:
-        case = json.load(file)
-    items = list(parts(suite))
-    first, middle, last = canaries(case)
-    # Between two classes of a module, the module's own fixtures would run once more.
-    edges = [i for i in range(1, len(items)) if place(items[i]) != place(items[i - 1])]
-    between = edges[case["between"] % len(edges)] if edges else len(items)
-    return unittest.TestSuite(first + items[:between] + middle + items[between:] + last)
+def planted(name, tests):
+    path = os.path.join(aegis_planting.HERE, name + ".py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return [getattr(module, "Case_" + test)(test) for test in tests]
 
 
 class Record:
@@ -176,7 +161,10 @@ class Program(unittest.TestProgram):
     def runTests(self):
         # A suite that stops at its first failure would stop at the first of ours.
         self.failfast = False
-        self.test = planted(self.test)
+        if os.path.exists(aegis_planting.CASE):
+            # Between two classes of a module, the module's own fixtures would run once more.
+            items = aegis_planting.among(list(parts(self.test)), place, planted)
+            self.test = unittest.TestSuite(items)
         Result.record.plan(self.test)
         super().runTests()
 
