@@ -21,7 +21,7 @@ use crate::sources::{
     exact_route,
 };
 use crate::supervise::{Supervisor, log_folder};
-use crate::verify::{PythonVerifier, PythonVerifierConfig};
+use crate::verify::{PythonVerifier, VerifierConfig};
 
 /// The planner's builder with every stage of the embedded default in place.
 pub type LocalBuilder = Builder<
@@ -177,7 +177,7 @@ impl Local {
         let spec = &config.service;
         let repository = GitRepository::open(&config.repository).await?;
         let shared: Arc<dyn Repository> = Arc::new(repository.clone());
-        let mut bounds = PythonVerifierConfig::default().with_allow_reduced(config.allow_reduced);
+        let mut bounds = VerifierConfig::default().with_allow_reduced(config.allow_reduced);
         let mut supervisor = Supervisor::builder(spec.clone(), repository.clone(), &config.state);
         supervisor = supervisor.poll(config.poll);
         if let Some(limit) = config.test_timeout {

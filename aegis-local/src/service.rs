@@ -21,7 +21,7 @@ pub struct ServiceSpec {
     pub health: String,
     /// URL whose answer holds the running revision (the first 40 hexadecimal digits count).
     pub version: Option<String>,
-    /// Runs its tests; a command line of pytest or unittest.
+    /// Runs its tests; a command line of pytest, of unittest, or `cargo test`, by what verifies it.
     pub test: String,
     /// Variables that are set for the service and its tests.
     pub env: BTreeMap<String, String>,

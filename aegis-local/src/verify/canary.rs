@@ -11,9 +11,6 @@ pub(super) type Forms = [&'static str; WAYS];
 
 const WAYS: usize = 9;
 
-/// Modules, planted first, somewhere between, and last.
-const MODULES: usize = 3;
-
 /// A word that nobody could have known.
 pub(super) fn word() -> String {
     let number = RandomState::new().hash_one(0);
@@ -31,28 +28,39 @@ pub(super) struct Canaries {
 }
 
 impl Canaries {
-    /// Every way of failing once, with names of this run alone.
-    pub(super) fn draw() -> Self {
+    /// Modules in which every way of failing stands once.
+    pub(super) const GROUP: usize = 3;
+
+    /// Every way of failing once for each of `groups`, with names of this run alone.
+    pub(super) fn draw(groups: usize) -> Self {
         let module = |_| {
-            let tests = (0..WAYS / MODULES).map(|_| format!("test_{}", word())).collect();
+            let tests = (0..WAYS / Self::GROUP).map(|_| format!("test_{}", word())).collect();
             (format!("test_{}", word()), tests)
         };
         Self {
-            modules: (0..MODULES).map(module).collect(),
+            modules: (0..groups * Self::GROUP).map(module).collect(),
             between: RandomState::new().hash_one(1),
         }
     }
 
-    /// Their files, by name: the modules, and `canaries.json` for what plants them.
+    /// Name of each module, with its tests.
+    pub(super) fn modules(&self, forms: &Forms) -> Vec<(&str, Vec<String>)> {
+        let mut forms = forms.iter().cycle();
+        let mut written = Vec::new();
+        for (module, tests) in &self.modules {
+            let bodies = tests.iter().zip(&mut forms);
+            let bodies = bodies.map(|(test, form)| form.replace("NAME", test)).collect();
+            written.push((module.as_str(), bodies));
+        }
+        written
+    }
+
+    /// Their files for Python, by name: the modules, and `canaries.json` for what plants them.
     pub(super) fn files(&self, forms: &Forms) -> BTreeMap<String, String> {
         let case = serde_json::json!({ "modules": self.modules, "between": self.between });
         let mut files = BTreeMap::from([(String::from("canaries.json"), case.to_string())]);
-        let mut forms = forms.iter();
-        for (module, tests) in &self.modules {
-            let bodies = tests.iter().zip(&mut forms);
-            let bodies: Vec<String> = bodies.map(|(t, form)| form.replace("NAME", t)).collect();
-            files.insert(format!("{module}.py"), bodies.join("\n\n"));
-        }
+        let modules = self.modules(forms).into_iter();
+        files.extend(modules.map(|(name, tests)| (format!("{name}.py"), tests.join("\n\n"))));
         files
     }
 
@@ -90,7 +98,7 @@ mod tests {
 
     #[test]
     fn no_two_runs_have_the_same_names() {
-        let (a, b) = (Canaries::draw(), Canaries::draw());
+        let (a, b) = (Canaries::draw(1), Canaries::draw(1));
         assert_ne!(a, b);
         assert_eq!(word().len(), 12);
         let names = |c: &Canaries| c.files(&["NAME"; 9]).into_keys().collect::<Vec<_>>();
@@ -99,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_ours_leaves_the_report_and_one_that_passed_is_seen() {
-        let canaries = Canaries::draw();
+        let canaries = Canaries::draw(1);
         let mut report = Report::default();
         report.tests.insert("tests.test_a::test_b".into(), TestOutcome::Passed);
         for (module, tests) in &canaries.modules {

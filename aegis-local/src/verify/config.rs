@@ -12,11 +12,12 @@ use super::isolation::{Limits, Tier};
 use super::reproduce::Bounds;
 use crate::sandbox::Program;
 
-/// Bounds of a verification; the defaults suit a small service.
+/// Bounds of a verification; the defaults suit a small Python service, [`for_cargo`](Self::for_cargo) a
+/// Rust package. What names a failure, faults or a search is for Python alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
-pub struct PythonVerifierConfig {
+pub struct VerifierConfig {
     /// How often the failure must stay away on the patched tree: 3.
     pub repeats: u32,
     /// How often the suite runs on the base, so that tests that do not always end the same way
@@ -58,7 +59,7 @@ pub struct PythonVerifierConfig {
     pub helper: Option<PathBuf>,
 }
 
-impl Default for PythonVerifierConfig {
+impl Default for VerifierConfig {
     fn default() -> Self {
         Self {
             repeats: 3,
@@ -82,16 +83,29 @@ impl Default for PythonVerifierConfig {
     }
 }
 
-impl PythonVerifierConfig {
+impl VerifierConfig {
     /// Leaves a gate out; see [`without`](Self::without).
     ///
     /// Errors: `Invalid` where no gate has this name, with those that there are.
     pub fn without_gate(mut self, gate: &str) -> Result<Self> {
-        if !GATES.contains(&gate) {
-            return Err(Error::invalid(format!("no gate {gate}; there are {}", GATES.join(", "))));
+        if !GATES.contains(&gate) && !super::cargo::GATES.contains(&gate) {
+            let all = GATES.join(", ");
+            return Err(Error::invalid(format!("no gate {gate}; there are {all}, inline-tests")));
         }
         self.without.insert(gate.to_owned());
         Ok(self)
+    }
+
+    /// Bounds for what has to be compiled first, in each run: 10 minutes a run, an hour in all, 4 GiB of
+    /// memory, 2 GiB of disk.
+    pub fn for_cargo() -> Self {
+        Self {
+            suite_ms: 600_000,
+            deadline_ms: 3_600_000,
+            memory: 4 << 30,
+            disk: 2 << 30,
+            ..Self::default()
+        }
     }
 
     /// Lets code under test run in the Reduced tier where the Strong one is not to be had.
@@ -119,6 +133,7 @@ impl PythonVerifierConfig {
     pub(super) fn limits(&self) -> Limits {
         Limits::default()
             .with_wall(Duration::from_millis(self.suite_ms))
+            .with_cpu(self.suite_ms.div_ceil(1_000).max(Limits::default().cpu))
             .with_memory(self.memory)
             .with_disk(self.disk)
             .with_processes(self.processes)

@@ -7,6 +7,7 @@ use aegis_core::Result;
 use aegis_core::model::GateReport;
 use aegis_core::patch::{Edit, FileChange, read, unified};
 
+use super::base::Base;
 use super::gates::{Provoked, deny, pass};
 use super::hunks::{self, Hunk, hunks, same_code, without};
 use super::junit::TestOutcome;
@@ -15,7 +16,7 @@ use super::probe::Neighbours;
 use super::renamed::{self, Renamed};
 use super::reproduce::{OnBase, Reproducer, Runs};
 use super::runner::Runner;
-use super::suite::{Base, Suite};
+use super::suite::Suite;
 use super::workspace::Tree;
 
 /// Shortest time that is given to faults, whatever the suite takes.

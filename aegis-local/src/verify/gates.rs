@@ -7,8 +7,9 @@ use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::patch::FileChange;
 pub(super) use aegis_core::patch::count_changed as changed;
 
+use super::base::{Base, Regressions};
 use super::canary::Hatched;
-use super::suite::{Base, Regressions, Suite};
+use super::suite::Suite;
 use crate::python::check_for;
 
 /// Names of the gates that a patch meets, in the order in which they are asked.

@@ -150,7 +150,7 @@ pub(super) async fn run(
     }
     job.collect = vec![report.to_owned(), "lines.tsv".to_owned()];
     job.limits.wall_ms = wall_ms;
-    runner.run(&job).await
+    runner.start(&job).await
 }
 
 /// The report of a script, or why there is none.

@@ -30,17 +30,22 @@
 //! A revert of a release is proven in the same way on the tree that the deployer ships: what has to
 //! hold for new code is not asked of it, a clean merge is.
 //!
+//! A service in Rust is proven by [`cargo`]'s verifier, as far as `cargo test` goes.
+//!
 //! What it does not promise: the code under test shares an interpreter with the test runner, so that
 //! code written to deceive the runner can; and a patch that passes everything may still be wrong.
 
+mod base;
 mod cache;
 mod canary;
 pub mod capture;
+pub mod cargo;
 mod command;
 mod config;
 mod deep;
 pub mod environment;
 mod gates;
+mod ground;
 mod guard;
 mod harness;
 mod hunks;
@@ -68,9 +73,9 @@ pub mod workspace;
 /// and start the service by `python -m aegis_recorder app.py`.
 pub const RECORDER: &str = include_str!("../../python/aegis_recorder.py");
 
-pub use config::PythonVerifierConfig;
+pub use base::BaseSuite;
+pub use config::VerifierConfig;
 pub use gates::GATES;
 pub use guard::{DangerousCode, NewImports, standard_guardrails};
-pub use suite::BaseSuite;
 pub use verifier::PythonVerifier;
 pub use warming::Warming;

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aegis_core::model::{
-    Case, Fix, GateAnswer, GateReport, Isolation as Held, Reproduction, Tests, Verification,
+    Case, Fix, GateAnswer, GateReport, Isolation as Held, Reproduction, Score, Tests, Verification,
 };
 use aegis_core::patch::{FileChange, Patch};
 use aegis_core::policy::{Guardrail, Touched, inspect_all};
 use aegis_core::{Error, Revision};
 
+use super::base::Base;
 use super::deep::Depth;
 use super::gates::{self, Answers, Provoked, Returned};
-use super::isolation::{Outcome, Tier};
+use super::isolation::Tier;
 use super::reproduce::{OnBase, OnPatched, Runs};
 use super::revert;
 use super::score::{Evidence, Ran};
-use super::suite::{Base, Suite};
+use super::suite::Suite;
 
 /// Why nothing was tried.
 pub(super) const NO_TRACE: &str = "no stack trace with a frame in the repository";
@@ -94,37 +95,39 @@ impl<'a> Proof<'a> {
         self.gates.push(revert::not_clean(why));
     }
 
-    /// Asks the guardrails, all of them, so that an author hears everything at once; whether there is
-    /// a point in going on.
+    /// Asks the guardrails, all of them, so that an author hears everything at once.
     pub(super) fn inspect(
         &mut self,
         case: &Case,
         touched: &Touched<'_>,
         guardrails: &[Arc<dyn Guardrail>],
-        version: &str,
-    ) -> bool {
+    ) {
         self.gates.extend(inspect_all(guardrails, case, self.fix, touched));
-        self.parses(touched.changes, version);
-        !self.gates.denied()
     }
 
-    /// Asks the parser; whether there is a point in going on.
-    pub(super) fn parses(&mut self, changes: &[FileChange], version: &str) -> bool {
-        let refused = gates::refused_syntax(changes, version);
-        let parses = refused.is_none();
+    /// Takes in what a parser refused.
+    pub(super) fn refuse(&mut self, refused: Option<GateReport>) {
         self.gates.extend(refused);
-        parses
+    }
+
+    /// Whether something was denied: there is no point in going on.
+    pub(super) fn is_denied(&self) -> bool {
+        self.gates.denied()
+    }
+
+    /// Takes in when commands ran.
+    pub(super) fn ran<'r>(&mut self, runs: impl IntoIterator<Item = &'r (Instant, Duration)>) {
+        self.runs.extend(runs);
+    }
+
+    /// Adds a note for people.
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.verification.notes.push(note.into());
     }
 
     /// Takes in what the suite showed.
-    pub(super) fn compare(
-        &mut self,
-        (compile, compiled): (Outcome, Result<(), String>),
-        base: &Base,
-        after: &Suite,
-    ) {
-        self.runs.extend([compile.ran, after.ran]);
-        self.runs.extend(&base.runs);
+    pub(super) fn compare(&mut self, compiled: Result<(), String>, base: &Base, after: &Suite) {
+        self.ran(base.runs.iter().chain([&after.ran]));
         self.gates.push(gates::syntax(compiled));
         match self.subject {
             Subject::Patch => {
@@ -138,11 +141,11 @@ impl<'a> Proof<'a> {
         }
     }
 
-    /// Takes in what the failure did.
-    pub(super) fn provoke(&mut self, failure: Option<&Failure>) {
+    /// Takes in what the failure did, or why it was not tried.
+    pub(super) fn provoke(&mut self, failure: Result<&Failure, &str>) {
         let reproduction = match failure {
-            None => Reproduction::NotReproduced(String::from(NO_TRACE)),
-            Some((on_base, again)) => {
+            Err(why) => Reproduction::NotReproduced(String::from(why)),
+            Ok((on_base, again)) => {
                 self.runs.extend(on_base.runs.iter().chain(again.iter().flat_map(|a| &a.runs)));
                 self.seen = Seen::of(again);
                 on_base.reproduction()
@@ -186,6 +189,21 @@ impl<'a> Proof<'a> {
 
     /// Scores it.
     pub(super) fn score(&mut self, changes: &[FileChange], base: &Base, after: &Suite) {
+        self.weigh(changes, base, after, |e| e.score());
+    }
+
+    /// Scores what nothing but its suite says anything about.
+    pub(super) fn score_by_suite(&mut self, changes: &[FileChange], base: &Base, after: &Suite) {
+        self.weigh(changes, base, after, |e| e.score_by_suite());
+    }
+
+    fn weigh(
+        &mut self,
+        changes: &[FileChange],
+        base: &Base,
+        after: &Suite,
+        patch: fn(&Evidence<'_>) -> (Score, Vec<String>),
+    ) {
         let tests = Tests::new(base.counts(), after.counts());
         let provoked = self.seen.provoked.as_ref();
         let evidence = Evidence {
@@ -203,18 +221,15 @@ impl<'a> Proof<'a> {
             depth: self.depth.as_ref(),
         };
         let (score, mut notes) = match self.subject {
-            Subject::Patch => evidence.score(),
+            Subject::Patch => patch(&evidence),
             Subject::Revert { known, others } => revert::score(&evidence, known, others),
         };
-        if after.coverage.is_none() {
-            notes.push("the suite's coverage could not be measured: install coverage".into());
-        }
         if let Some(Provoked::Gone(seen)) = provoked {
             notes.push(format!("after the fix: {seen}"));
         }
         notes.extend(self.depth.iter().flat_map(Depth::notes));
         (self.verification.tests, self.verification.score) = (tests, score);
-        self.verification.notes = notes;
+        self.verification.notes.extend(notes);
     }
 
     /// The verification, with the time that the service's own processes took in this call.

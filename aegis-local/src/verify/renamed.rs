@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aegis_core::Result;
 use aegis_core::model::GateReport;
 
+use super::base::Base;
 use super::canary::word;
 use super::gates::{deny, first_of, pass};
 use super::junit::TestOutcome;
 use super::reproduce::Runs;
 use super::runner::Runner;
-use super::suite::{Base, Suite};
+use super::suite::Suite;
 use super::tool::Tool;
 use super::workspace::Tree;
 

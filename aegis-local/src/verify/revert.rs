@@ -2,9 +2,10 @@
 
 use aegis_core::model::{GateReport, Score};
 
+use super::base::{Base, Regressions};
 use super::gates::{Provoked, cap, deny, first_of, pass};
 use super::score::Evidence;
-use super::suite::{Base, Regressions, Suite};
+use super::suite::Suite;
 
 /// Terms of the quality of a revert: name, weight in basis points.
 ///

@@ -7,7 +7,7 @@ use aegis_core::{Result, Revision};
 use super::canary::Canaries;
 use super::environment::Environment;
 use super::isolation::{Isolation, Job, Limits, Outcome, Tier};
-use super::suite::{Base, Suite};
+use super::suite::{Ask, Suite, Suites};
 use super::tool::{COVERAGE, JUNIT, Plan};
 use super::workspace::Tree;
 use crate::service::ServiceSpec;
@@ -51,7 +51,7 @@ impl Runner {
         self.isolation.tier()
     }
 
-    pub(super) async fn run(&self, job: &Job) -> Result<Outcome> {
+    pub(super) async fn start(&self, job: &Job) -> Result<Outcome> {
         self.isolation.run(job).await
     }
 
@@ -62,29 +62,18 @@ impl Runner {
     }
 
     fn job(&self, tree: &Tree, argv: impl IntoIterator<Item = impl Into<String>>) -> Job {
-        let mut job = Job::new(tree.clone(), argv);
-        job.limits = self.limits.clone();
-        job.visible.clone_from(&self.visible);
-        job.covers = covers(&self.spec);
-        job.sidecars.clone_from(&self.spec.sidecars);
-        let mut set = |name: &str, value: &str| {
-            job.env.insert(name.to_owned(), value.to_owned());
-        };
-        set("HOME", "/tmp");
-        set("TMPDIR", "/tmp");
-        set("LANG", "C.UTF-8");
-        set("PYTHONHASHSEED", "0");
-        set("PYTHONUNBUFFERED", "1");
-        set("PYTHONDONTWRITEBYTECODE", "1");
-        set("AEGIS_REVISION", self.base.as_str());
-        for (name, value) in &self.spec.env {
-            set(name, value);
+        let mut job = job(&self.spec, tree, argv, &self.limits, &self.visible, &self.base);
+        for (name, value) in
+            [("PYTHONHASHSEED", "0"), ("PYTHONUNBUFFERED", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]
+        {
+            job.env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
         }
         let path = self.environment.search_path();
-        match self.spec.env.get("PATH") {
-            Some(own) => set("PATH", &format!("{path}:{own}")),
-            None => set("PATH", &path),
-        }
+        let path = match self.spec.env.get("PATH") {
+            Some(own) => format!("{path}:{own}"),
+            None => path,
+        };
+        job.env.insert("PATH".to_owned(), path);
         job
     }
 
@@ -100,7 +89,7 @@ impl Runner {
         job.argv.extend(files.iter().map(|f| (*f).to_owned()));
         job.files.insert("compile.py".to_owned(), COMPILE.to_owned());
         job.limits.wall_ms = job.limits.wall_ms.min(20_000);
-        let outcome = self.run(&job).await?;
+        let outcome = self.start(&job).await?;
         let verdict = match outcome.end {
             super::isolation::End::Exited(0) => Ok(()),
             _ => {
@@ -111,58 +100,11 @@ impl Runner {
         Ok((outcome, verdict))
     }
 
-    /// Runs the suite `times` on the base, each time with another seed of Python's hashes, so that what
-    /// hangs on the order of a set shows. Canaries are left out where the suite does not run with them.
-    pub(super) async fn base(&self, tree: &Tree, times: u32) -> Result<Base> {
-        let mut plant = true;
-        let mut suites = Vec::new();
-        for seed in 0..times.max(1) {
-            let mut suite = self.run_suite(tree, None, plant, seed).await?;
-            if seed == 0 && suite.report.is_err() && !suite.empty {
-                let without = self.run_suite(tree, None, false, seed).await?;
-                if without.report.is_ok() {
-                    (plant, suite) = (false, without);
-                }
-            }
-            let broken = suite.report.is_err();
-            suites.push(suite);
-            if broken {
-                break;
-            }
-        }
-        Ok(Base::of(&suites))
-    }
-
-    /// Runs the suite once; where files are named, with their coverage if it can be had. `plant` says
-    /// whether canaries are planted.
-    pub(super) async fn suite(
-        &self,
-        tree: &Tree,
-        measured: Option<&[&str]>,
-        plant: bool,
-    ) -> Result<Suite> {
-        self.run_suite(tree, measured, plant, 0).await
-    }
-
     /// Runs another command as the suite is run.
     pub(super) async fn command(&self, tree: &Tree, command: &str) -> Result<Suite> {
         let plan = Plan::new(command, None, None, &self.spec.env);
-        let outcome = self.run(&self.planned(tree, plan, 0)).await?;
+        let outcome = self.start(&self.planned(tree, plan, 0)).await?;
         Ok(Suite::read(&outcome, None))
-    }
-
-    async fn run_suite(
-        &self,
-        tree: &Tree,
-        measured: Option<&[&str]>,
-        plant: bool,
-        seed: u32,
-    ) -> Result<Suite> {
-        let canaries = plant.then(Canaries::draw);
-        let measured = measured.filter(|_| self.environment.distribution("coverage").is_some());
-        let plan = Plan::new(&self.spec.test, measured, canaries.as_ref(), &self.spec.env);
-        let outcome = self.run(&self.planned(tree, plan, seed)).await?;
-        Ok(Suite::read(&outcome, canaries.as_ref()))
     }
 
     fn planned(&self, tree: &Tree, plan: Plan, seed: u32) -> Job {
@@ -175,6 +117,41 @@ impl Runner {
         job.collect = vec![JUNIT.to_owned(), COVERAGE.to_owned()];
         job
     }
+}
+
+impl Suites for Runner {
+    async fn run(&self, tree: &Tree, ask: &Ask<'_>) -> Result<Suite> {
+        let canaries = ask.plant.then(|| Canaries::draw(1));
+        let measured = ask.measured.filter(|_| self.environment.distribution("coverage").is_some());
+        let plan = Plan::new(&self.spec.test, measured, canaries.as_ref(), &self.spec.env);
+        let outcome = self.start(&self.planned(tree, plan, ask.seed)).await?;
+        Ok(Suite::read(&outcome, canaries.as_ref()))
+    }
+}
+
+/// A command on a tree with what every service gets: its variables, its sidecars, covered logs.
+pub(super) fn job(
+    spec: &ServiceSpec,
+    tree: &Tree,
+    argv: impl IntoIterator<Item = impl Into<String>>,
+    limits: &Limits,
+    visible: &[PathBuf],
+    base: &Revision,
+) -> Job {
+    let mut job = Job::new(tree.clone(), argv);
+    job.limits = limits.clone();
+    job.visible = visible.to_vec();
+    job.covers = covers(spec);
+    job.sidecars.clone_from(&spec.sidecars);
+    let own = [
+        ("HOME", "/tmp"),
+        ("TMPDIR", "/tmp"),
+        ("LANG", "C.UTF-8"),
+        ("AEGIS_REVISION", base.as_str()),
+    ];
+    job.env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    job.env.extend(spec.env.clone());
+    job
 }
 
 /// Folders of the service's logs: inside they are empty and private, whatever is written there.

@@ -65,6 +65,29 @@ impl Evidence<'_> {
         (score, notes)
     }
 
+    /// The score of a patch that its suite alone says something about: the compiler holds the types, and
+    /// terms of steps that are not possible count as nothing.
+    pub(super) fn score_by_suite(&self) -> (Score, Vec<String>) {
+        let mut shares = [0.0; WEIGHTS.len()];
+        let (ran, can) = self.coverage();
+        for ((name, _), share) in WEIGHTS.iter().zip(&mut shares) {
+            *share = match *name {
+                "size" => self.size(),
+                "meaning" => f64::from(u8::from(!self.fix.meaning.trim().is_empty())),
+                "claim" => self.fix.claimed.ratio(),
+                "branches" => ratio(ran, can).unwrap_or(0.0),
+                "annotation" => 1.0,
+                _ => 0.0,
+            };
+        }
+        self.weigh(None, WEIGHTS.into_iter().zip(shares))
+    }
+
+    fn size(&self) -> f64 {
+        let beyond = u32::try_from(changed(self.changes)).unwrap_or(u32::MAX).saturating_sub(10);
+        (1.0 - 0.7 * f64::from(beyond) / 50.0).max(0.0)
+    }
+
     /// The score from the terms of the quality, each with its share. `run` says why every changed
     /// line counts as run, where that is known without a measurement.
     pub(super) fn weigh(
@@ -107,7 +130,7 @@ impl Evidence<'_> {
     /// suite's measurement. Where that is missing, only the reproduction's lines are known.
     fn coverage(&self) -> (u32, u32) {
         let (mut ran, mut can) = (0, 0);
-        for change in self.changes.iter().filter(|c| c.path.ends_with(".py")) {
+        for change in self.changes {
             let suite = self.suite.and_then(|s| s.get(&change.path));
             for line in lines(change) {
                 let by_suite = suite.is_some_and(|s| s.executed.contains(&line));
@@ -126,7 +149,6 @@ impl Evidence<'_> {
 
     fn shares(&self) -> [f64; 9] {
         let full = |yes: bool| if yes { 1.0 } else { 0.0 };
-        let size = u32::try_from(changed(self.changes)).unwrap_or(u32::MAX).saturating_sub(10);
         let annotation = match self.returned {
             _ if self.raises => 0.0,
             Returned::AsAnnotated => 1.0,
@@ -138,7 +160,7 @@ impl Evidence<'_> {
             full(self.reproduced),
             self.neighbours(),
             self.faults(),
-            (1.0 - 0.7 * f64::from(size) / 50.0).max(0.0),
+            self.size(),
             full(!self.fix.meaning.trim().is_empty()),
             self.fix.claimed.ratio(),
             full(!broad),

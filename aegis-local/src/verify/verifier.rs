@@ -1,6 +1,5 @@
 //! The verifier: what is asked once, what is cached, and in which order things are proven.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,23 +8,26 @@ use aegis_core::patch::{FileChange, Patch};
 use aegis_core::policy::{Guardrail, Touched};
 use aegis_core::port::Repository;
 use aegis_core::stage::Verifier;
-use aegis_core::{Digest, Error, ErrorKind, Result, Revision};
+use aegis_core::{Digest, Error, Result, Revision};
 use async_trait::async_trait;
-use tokio::sync::{Mutex as AsyncMutex, OnceCell};
+use tokio::sync::Mutex as AsyncMutex;
 
+use super::base::BaseSuite;
 use super::cache::Cache;
-use super::config::PythonVerifierConfig;
+use super::config::VerifierConfig;
 use super::deep::Deep;
 use super::environment::Environment;
+use super::gates;
+use super::ground::{Ground, Key, Reverted};
 use super::guard::standard_guardrails;
-use super::isolation::{Isolation, Tier};
+use super::isolation::Tier;
 use super::prove::{NO_TRACE, Proof};
 use super::reproduce::{OnBase, OnPatched, Reproducer};
 use super::runner::Runner;
-use super::suite::{self, Base, BaseSuite};
+use super::suite::{self, Ask, Suites as _};
 use super::wanted::{Target, Wanted};
-use super::workspace::{self, Exports, Tree};
-use crate::git::{GitRepository, TakenBack};
+use super::workspace::Tree;
+use crate::git::GitRepository;
 use crate::service::ServiceSpec;
 
 /// Proves or rejects patches on one Python service, and reverts of its releases where it knows their
@@ -45,40 +47,26 @@ use crate::service::ServiceSpec;
 /// ```
 #[derive(Debug)]
 pub struct PythonVerifier {
-    spec: ServiceSpec,
-    pub(super) repository: Arc<dyn Repository>,
-    reverts: Option<GitRepository>,
-    config: PythonVerifierConfig,
-    guardrails: Vec<Arc<dyn Guardrail>>,
-    exports: Exports,
+    pub(super) ground: Ground,
     environment: AsyncMutex<Option<Environment>>,
-    isolation: OnceCell<Isolation>,
-    suites: Cache<(String, Digest), Base>,
-    failures: Cache<(String, Digest, Digest), OnBase>,
+    failures: Cache<(Key, Digest), OnBase>,
 }
 
 impl PythonVerifier {
     /// A verifier with the default bounds.
     pub fn new(spec: ServiceSpec, repository: Arc<dyn Repository>) -> Self {
-        Self::with_config(spec, repository, PythonVerifierConfig::default())
+        Self::with_config(spec, repository, VerifierConfig::default())
     }
 
     /// A verifier with these bounds.
     pub fn with_config(
         spec: ServiceSpec,
         repository: Arc<dyn Repository>,
-        config: PythonVerifierConfig,
+        config: VerifierConfig,
     ) -> Self {
         Self {
-            exports: Exports::new(config.scratch()),
-            spec,
-            repository,
-            reverts: None,
-            config,
-            guardrails: standard_guardrails(),
+            ground: Ground::new(spec, repository, config, standard_guardrails()),
             environment: AsyncMutex::default(),
-            isolation: OnceCell::new(),
-            suites: Cache::default(),
             failures: Cache::default(),
         }
     }
@@ -86,21 +74,21 @@ impl PythonVerifier {
     /// Proves reverts too: as a three-way merge in `repository`, which has to be the service's.
     #[must_use]
     pub fn with_reverts(mut self, repository: GitRepository) -> Self {
-        self.reverts = Some(repository);
+        self.ground.reverts = Some(repository);
         self
     }
 
     /// Asks `guardrail` about each patch too, after [`standard_guardrails`].
     #[must_use]
     pub fn with_guardrail(mut self, guardrail: Arc<dyn Guardrail>) -> Self {
-        self.guardrails.push(guardrail);
+        self.ground.guardrails.push(guardrail);
         self
     }
 
     /// Asks these about each patch in place of [`standard_guardrails`], in their order.
     #[must_use]
     pub fn with_guardrails(mut self, guardrails: Vec<Arc<dyn Guardrail>>) -> Self {
-        self.guardrails = guardrails;
+        self.ground.guardrails = guardrails;
         self
     }
 
@@ -109,14 +97,14 @@ impl PythonVerifier {
     /// Errors: `Denied` where there is no isolation, `NotFound` where there is no interpreter.
     pub async fn check(&self) -> Result<()> {
         self.environment().await?;
-        self.isolation().await.map(|_| ())
+        self.ground.isolation().await.map(|_| ())
     }
 
     /// How well code under test is held here.
     ///
     /// Errors: `Denied` where it can't be held.
     pub async fn tier(&self) -> Result<Tier> {
-        Ok(self.isolation().await?.tier())
+        Ok(self.ground.isolation().await?.tier())
     }
 
     /// Exports `base` and runs its suite ahead of time; how that went is what every fix is compared
@@ -125,7 +113,7 @@ impl PythonVerifier {
     /// Errors: as [`check`](Self::check), and `NotFound` for a base that is not in the repository.
     pub async fn warm(&self, base: &Revision) -> Result<BaseSuite> {
         let (runner, tree, name) = self.prepare(base).await?;
-        self.base_suite(&runner, &tree, &name).await.map(|base| BaseSuite::of(&base))
+        self.ground.base(&runner, &tree, &name).await.map(|base| BaseSuite::of(&base))
     }
 
     /// Tries to make the case's failure happen on `base`, with no fix in sight.
@@ -134,7 +122,7 @@ impl PythonVerifier {
         let Some((wanted, targets)) = Wanted::of(case, &tree.files()?) else {
             return Ok(Reproduction::NotReproduced(String::from(NO_TRACE)));
         };
-        let bounds = self.config.bounds();
+        let bounds = self.ground.config.bounds();
         let reproducer = Reproducer { runner: &runner, bounds: &bounds, wanted: &wanted };
         let failure = self.failure(&reproducer, &targets, triggers(case), (&tree, &key), None);
         Ok(failure.await?.0.reproduction())
@@ -150,17 +138,17 @@ impl PythonVerifier {
         patched: Option<(&Tree, &[&str])>,
     ) -> Result<(Arc<OnBase>, Vec<OnPatched>)> {
         let question = Digest::of_json(&(reproducer.wanted, targets, triggers));
-        let key = (key.tree.clone(), key.environment.clone(), question);
+        let key = (key.clone(), question);
         let on_base = || reproducer.on_base(tree, triggers, targets);
         let on_base = self.failures.get(key, on_base).await?;
         let mut again = Vec::new();
         if let (Some(recipe), Some((patched, measured))) = (&on_base.recipe, patched) {
             let once = || reproducer.on_patched(patched, recipe, measured);
-            for _ in 0..self.config.repeats / 2 {
+            for _ in 0..self.ground.config.repeats / 2 {
                 let (a, b) = tokio::try_join!(once(), once())?;
                 again.extend([a, b]);
             }
-            if self.config.repeats % 2 == 1 {
+            if self.ground.config.repeats % 2 == 1 {
                 again.push(once().await?);
             }
         }
@@ -171,58 +159,31 @@ impl PythonVerifier {
         let mut known = self.environment.lock().await;
         match &*known {
             Some(environment) if !environment.is_stale() => Ok(environment.clone()),
-            _ => Ok(known.insert(Environment::of(&self.spec).await?).clone()),
+            _ => Ok(known.insert(Environment::of(&self.ground.spec).await?).clone()),
         }
-    }
-
-    async fn isolation(&self) -> Result<Isolation> {
-        let scratch = self.config.scratch();
-        // Sidecars listen, which the Strong tier alone has.
-        let tiers = match self.spec.sidecars.is_empty() {
-            true => self.config.tiers(),
-            false => &[Tier::Strong],
-        };
-        let probe =
-            || async { Isolation::probe_any(self.config.helper()?, Some(&scratch), tiers).await };
-        self.isolation.get_or_try_init(probe).await.cloned()
     }
 
     async fn prepare(&self, base: &Revision) -> Result<(Runner, Tree, Key)> {
         let environment = self.environment().await?;
-        let isolation = self.isolation().await?;
-        let (name, tree) = self.exports.get(&self.repository, base).await?;
-        let key = Key { tree: name, environment: environment.digest().clone() };
-        let (spec, limits) = (self.spec.clone(), self.config.limits());
-        let visible = &self.config.visible;
-        let runner = Runner::new(spec, environment, isolation, limits, visible, base.clone());
+        let isolation = self.ground.isolation().await?;
+        let (name, tree) = self.ground.tree(base).await?;
+        let key = (name, environment.digest().clone());
+        let Ground { spec, config, .. } = &self.ground;
+        let (limits, visible) = (config.limits(), &config.visible);
+        let runner =
+            Runner::new(spec.clone(), environment, isolation, limits, visible, base.clone());
         Ok((runner, tree, key))
-    }
-
-    async fn base_suite(&self, runner: &Runner, tree: &Tree, key: &Key) -> Result<Arc<Base>> {
-        let key = (key.tree.clone(), key.environment.clone());
-        let runs = || runner.base(tree, self.config.base_runs);
-        let base = self.suites.get(key.clone(), runs).await?;
-        if base.report.is_err() && !base.empty {
-            // A run that broke off says nothing about the next one.
-            self.suites.forget(&key);
-        }
-        Ok(base)
     }
 
     async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
         let (runner, tree, key) = self.prepare(&patch.base).await?;
         proof.isolated(runner.tier());
-        let changes = match workspace::changes(self.repository.as_ref(), patch).await {
-            Ok(changes) => changes,
-            Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
-                proof.does_not_apply(&e);
-                return Ok(());
-            }
-            Err(e) => return Err(e),
-        };
+        let Some(changes) = self.ground.changes(patch, proof).await? else { return Ok(()) };
         let files = tree.files()?;
         let touched = Touched::new(&changes, &files);
-        if !proof.inspect(case, &touched, &self.guardrails, runner.python_version()) {
+        proof.inspect(case, &touched, &self.ground.guardrails);
+        proof.refuse(gates::refused_syntax(&changes, runner.python_version()));
+        if proof.is_denied() {
             return Ok(());
         }
         // Tests and what configures them stay those of the base, whatever a host's guardrails let pass.
@@ -243,29 +204,10 @@ impl PythonVerifier {
     ) -> Result<()> {
         let (runner, tree, key) = self.prepare(base).await?;
         proof.isolated(runner.tier());
-        let (from, at, taken) = (git.clone(), base.clone(), release.clone());
-        let take = |into: PathBuf| async move { from.take_back(&taken, &at, &into).await };
-        let (reverted, name, changes, others) =
-            match workspace::filled(&self.config.scratch(), take).await {
-                Ok((reverted, TakenBack::Clean { tree, changes, others })) => {
-                    (reverted, tree, changes, others.len())
-                }
-                Ok((_, TakenBack::Conflict(why))) => {
-                    proof.does_not_come_out(why);
-                    return Ok(());
-                }
-                Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
-                    proof.does_not_come_out(e.to_string());
-                    return Ok(());
-                }
-                Err(e) => return Err(e),
-            };
-        let known = match &release.previous {
-            Some(previous) => git.tree(previous).await.is_ok_and(|before| before == name),
-            None => false,
-        };
-        proof.comes_out(&changes, known, others);
-        if !proof.parses(&changes, runner.python_version()) {
+        let taken = self.ground.take_back(release, git, base, proof).await?;
+        let Some(Reverted { tree: reverted, changes }) = taken else { return Ok(()) };
+        proof.refuse(gates::refused_syntax(&changes, runner.python_version()));
+        if proof.is_denied() {
             return Ok(());
         }
         let files = tree.files()?;
@@ -289,7 +231,7 @@ impl PythonVerifier {
             .map(|c| c.path.as_str())
             .collect();
         let wanted = Wanted::of(case, files);
-        let bounds = self.config.bounds();
+        let bounds = self.ground.config.bounds();
         let reproducer = wanted.as_ref().map(|(wanted, targets)| {
             (Reproducer { runner, bounds: &bounds, wanted }, &targets[..])
         });
@@ -300,15 +242,18 @@ impl PythonVerifier {
         };
         let suites = async {
             // What the base can be asked decides what the patched tree is asked.
-            let base = self.base_suite(runner, tree, key).await?;
+            let base = self.ground.base(runner, tree, key).await?;
             let begun = Instant::now();
-            let after = runner.suite(patched, Some(&measured), base.planted).await?;
+            let ask = Ask { measured: Some(&measured), plant: base.planted, seed: 0 };
+            let after = runner.run(patched, &ask).await?;
             Ok::<_, Error>((base, after, begun))
         };
         let (compiled, (base, after, begun), failure) =
             tokio::try_join!(runner.compile(patched, &measured), suites, failure)?;
+        let (compile, compiled) = compiled;
+        proof.ran([&compile.ran]);
         proof.compare(compiled, &base, &after);
-        proof.provoke(failure.as_ref());
+        proof.provoke(failure.as_ref().ok_or(NO_TRACE));
         if proof.goes_deeper() {
             let deep = Deep {
                 runner,
@@ -319,13 +264,16 @@ impl PythonVerifier {
                 tree,
                 patched,
                 changes,
-                deadline: begun + Duration::from_millis(self.config.deadline_ms),
-                faults: self.config.faults,
+                deadline: begun + Duration::from_millis(self.ground.config.deadline_ms),
+                faults: self.ground.config.faults,
                 runs: Mutex::default(),
             };
             proof.deepen(deep.ask().await?);
         }
         proof.score(changes, &base, &after);
+        if after.coverage.is_none() {
+            proof.note("the suite's coverage could not be measured: install coverage");
+        }
         Ok(())
     }
 }
@@ -345,24 +293,18 @@ struct Trees<'a> {
     after: &'a Tree,
 }
 
-/// What results on a base depend on.
-#[derive(Debug)]
-struct Key {
-    tree: String,
-    environment: Digest,
-}
-
 #[async_trait]
 impl Verifier for PythonVerifier {
     async fn verify(&self, case: &Case, fix: &Fix) -> Result<Verification> {
-        let proven = match (&fix.kind, &self.reverts) {
+        let proven = match (&fix.kind, &self.ground.reverts) {
             (FixKind::Patch(patch), _) => {
-                let mut proof = Proof::new(fix, patch.base.clone(), self.config.without.clone());
+                let mut proof =
+                    Proof::new(fix, patch.base.clone(), self.ground.config.without.clone());
                 self.prove(case, patch, &mut proof).await.map(|()| proof)
             }
             (FixKind::Revert(release), Some(git)) => {
-                let base = self.repository.head().await?;
-                let mut proof = Proof::new(fix, base.clone(), self.config.without.clone());
+                let base = self.ground.repository.head().await?;
+                let mut proof = Proof::new(fix, base.clone(), self.ground.config.without.clone());
                 self.prove_revert(case, release, git, &base, &mut proof).await.map(|()| proof)
             }
             (FixKind::Revert(_), None) => Err(Error::invalid(

@@ -30,7 +30,7 @@ impl PythonVerifier {
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 tick.tick().await;
-                let head = match verifier.repository.head().await {
+                let head = match verifier.ground.repository.head().await {
                     Ok(head) => head,
                     Err(error) => {
                         tracing::warn!(%error, "the head to warm can't be read");

@@ -1,7 +1,7 @@
 //! Trees to run in: exported from the repository once, changed per candidate inside the isolation.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use aegis_core::patch::{FileChange, Patch, apply};
@@ -54,6 +54,18 @@ impl Tree {
         let mut changes = Vec::clone(&self.changes);
         changes.push(Change { path: path.to_owned(), text: Some(text) });
         Self { base: self.base.clone(), changes: Arc::new(changes) }
+    }
+
+    /// The text of one of its files; nothing where there is none, or a link leads to it.
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        if let Some(change) = self.changes.iter().rev().find(|c| c.path == path) {
+            return change.text.clone();
+        }
+        let file = self.base().join(path);
+        let within = file.ancestors().take_while(|above| *above != self.base());
+        let plain = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
+        let leads_out = !plain || within.into_iter().any(Path::is_symlink);
+        std::fs::read_to_string(&file).ok().filter(|_| !leads_out)
     }
 
     /// The folder of the unchanged tree.

@@ -8,7 +8,7 @@ use aegis_core::model::Commit;
 use aegis_core::port::{FileEntry, Repository};
 use aegis_core::{Result, Revision};
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{PythonVerifier, VerifierConfig};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
@@ -69,7 +69,7 @@ async fn a_tree_that_is_written_after_the_call_was_dropped_is_not_left_behind() 
     let files = Folder::new([("a.py", "x = 1\n")]);
     let slow = Slow { files, begun: begun.clone(), go: Mutex::new(Some(told)), wrote };
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "pytest").with_python(venv());
-    let mut config = PythonVerifierConfig::default();
+    let mut config = VerifierConfig::default();
     config.scratch = Some(scratch.path().to_owned());
     let verifier = PythonVerifier::with_config(spec, Arc::new(slow), config);
     let at = base();

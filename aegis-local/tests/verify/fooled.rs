@@ -7,7 +7,7 @@ use aegis_core::model::{Fix, FixKind, GateAnswer, Verification};
 use aegis_core::patch::Patch;
 use aegis_core::stage::Verifier;
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{PythonVerifier, VerifierConfig};
 use tokio::sync::Semaphore;
 
 use super::corpora::entry::{Attack, Claim, Entry, Tier, dishonest, honest};
@@ -20,7 +20,7 @@ const STATIC: [&str; 6] =
 
 async fn prove(entry: &Entry, without: &[&str]) -> Verification {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "python -m pytest -q");
-    let mut config = PythonVerifierConfig::default();
+    let mut config = VerifierConfig::default();
     config.suite_ms = 60_000;
     // What a fault shows lowers a score, and denies nothing; no suite here is flaky.
     (config.faults, config.base_runs) = (0, 1);

@@ -8,7 +8,7 @@ use aegis_core::policy::Guardrail;
 use aegis_core::stage::Verifier;
 use aegis_core::{ErrorKind, Revision};
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{PythonVerifier, VerifierConfig};
 
 use super::folder::{Folder, base, case, fix};
 use super::python::venv;
@@ -19,7 +19,7 @@ const TESTS: &str = "import code_\n\n\ndef test_double():\n    assert code_.doub
 
 fn verifier(files: &[(&str, &str)], test: &str) -> PythonVerifier {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", test).with_python(venv());
-    let mut config = PythonVerifierConfig::default();
+    let mut config = VerifierConfig::default();
     config.suite_ms = 5_000;
     let folder = Folder::new(files.iter().copied());
     PythonVerifier::with_config(spec, Arc::new(folder), config)

@@ -1,5 +1,6 @@
 //! The verifier with real namespaces, a real interpreter and a real suite.
 
+mod cargo;
 mod corpora;
 mod corpus;
 mod denied;

@@ -7,7 +7,7 @@ use aegis_core::ErrorKind;
 use aegis_core::model::{GateAnswer, Isolation as Held, Reproduction};
 use aegis_core::stage::Verifier as _;
 use aegis_local::sandbox::Tier;
-use aegis_local::verify::PythonVerifierConfig;
+use aegis_local::verify::VerifierConfig;
 use aegis_local::verify::isolation::{End, Limits};
 
 use super::denied::{Lack, helper};
@@ -155,7 +155,7 @@ async fn a_fix_proven_in_it_says_so_and_is_capped() {
     let folder = tempfile::tempdir().unwrap();
     let (program, _) = helper(folder.path(), &[Lack::Unshare]);
     let case = case(TRACE, &["/mean/tea", "/mean/mug"]);
-    let mut config = PythonVerifierConfig::default();
+    let mut config = VerifierConfig::default();
     config.helper = Some(program);
     let refused = shop_with(config.clone()).verifier.verify(&case, &stats_fix(GUARDED)).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use aegis_core::model::{Fix, GateAnswer, Reproduction, TestCounts, Verification};
 use aegis_core::stage::Verifier;
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{PythonVerifier, VerifierConfig};
 
 use super::folder::{Folder, base, case, fix};
 use super::python::venv;
@@ -84,10 +84,10 @@ pub(crate) struct Shop {
 }
 
 pub(crate) fn shop() -> Shop {
-    shop_with(PythonVerifierConfig::default())
+    shop_with(VerifierConfig::default())
 }
 
-pub(crate) fn shop_with(config: PythonVerifierConfig) -> Shop {
+pub(crate) fn shop_with(config: VerifierConfig) -> Shop {
     let logs = tempfile::tempdir().unwrap();
     let log = logs.path().join("access.log");
     let folder = Folder::new([

@@ -12,7 +12,7 @@ use aegis_core::testkit::conformance;
 use aegis_core::{ErrorKind, Revision, Timestamp};
 use aegis_local::git::TakenBack;
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{PythonVerifier, VerifierConfig};
 
 use super::folder;
 use super::python::{traceback, venv};
@@ -63,7 +63,7 @@ impl Stand {
 
     async fn verifier(&self) -> PythonVerifier {
         let spec = ServiceSpec::new("shop", "false", "http://127.0.0.1:1/", "pytest -q");
-        let mut config = PythonVerifierConfig::default();
+        let mut config = VerifierConfig::default();
         config.scratch = Some(self.scratch.path().to_owned());
         let git = self.shop.repository().await;
         PythonVerifier::with_config(spec.with_python(venv()), Arc::new(git.clone()), config)

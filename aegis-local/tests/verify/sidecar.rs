@@ -9,7 +9,7 @@ use aegis_core::stage::Verifier as _;
 use aegis_local::sandbox::{Sidecar, Tier};
 use aegis_local::service::ServiceSpec;
 use aegis_local::verify::isolation::End;
-use aegis_local::verify::{BaseSuite, PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{BaseSuite, PythonVerifier, VerifierConfig};
 
 use super::denied::{Lack, helper};
 use super::folder::{Folder, base, case, fix};
@@ -35,7 +35,7 @@ const CODE: &str = "import socket\n\n\n\
 
 const TESTS: &str = "import code_\n\n\ndef test_price():\n    assert code_.price() == 12\n";
 
-fn verifier(sidecar: Option<Sidecar>, config: PythonVerifierConfig) -> PythonVerifier {
+fn verifier(sidecar: Option<Sidecar>, config: VerifierConfig) -> PythonVerifier {
     let folder =
         Folder::new([("code_.py", CODE), ("tests/test_code.py", TESTS), ("store.py", STORE)]);
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "python -m pytest -q");
@@ -52,7 +52,7 @@ fn store() -> Sidecar {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suite_finds_the_store_that_it_needs_and_without_it_fails() {
-    let with = verifier(Some(store()), PythonVerifierConfig::default());
+    let with = verifier(Some(store()), VerifierConfig::default());
     let suite = with.warm(&base()).await.unwrap();
     assert_eq!(
         suite,
@@ -63,7 +63,7 @@ async fn a_suite_finds_the_store_that_it_needs_and_without_it_fails() {
     let v = with.verify(&case("no trace", &[]), &honest).await.unwrap();
     assert_eq!(v.tests.after, Some(TestCounts::new(1, 0)), "{:?}", v.gates);
 
-    let without = verifier(None, PythonVerifierConfig::default()).warm(&base()).await.unwrap();
+    let without = verifier(None, VerifierConfig::default()).warm(&base()).await.unwrap();
     assert!(matches!(without, BaseSuite::Ran { failing, .. } if failing.len() == 1));
 }
 
@@ -98,7 +98,7 @@ async fn one_that_does_not_get_ready_is_an_error_that_says_what_it_said() {
         assert!(text.contains(what) && text.contains(said) && text.contains("7413"), "{text}");
     }
     let broken = Sidecar::new("exit 3", 7411);
-    let error = verifier(Some(broken), PythonVerifierConfig::default()).warm(&base()).await;
+    let error = verifier(Some(broken), VerifierConfig::default()).warm(&base()).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
@@ -109,7 +109,7 @@ async fn without_sockets_there_are_none() {
     job.sidecars = vec![store()];
     assert_eq!(inside.isolation.run(&job).await.unwrap_err().kind(), ErrorKind::Denied);
     let folder = tempfile::tempdir().unwrap();
-    let mut config = PythonVerifierConfig::default();
+    let mut config = VerifierConfig::default();
     config.allow_reduced = true;
     config.helper = Some(helper(folder.path(), &[Lack::Unshare]).0);
     assert!(verifier(None, config.clone()).check().await.is_ok());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aegis_core::model::{Fix, GateAnswer, TestCounts, Verification};
 use aegis_core::stage::Verifier;
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{BaseSuite, PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{BaseSuite, PythonVerifier, VerifierConfig};
 
 use super::folder::{Folder, base, case, fix};
 use super::gates::denied_by;
@@ -50,7 +50,7 @@ const DISCOVER: &str = "python -m unittest discover -s tests";
 
 fn verifier(files: &[(&str, &str)], test: &str) -> PythonVerifier {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", test).with_python(venv());
-    let mut config = PythonVerifierConfig::default();
+    let mut config = VerifierConfig::default();
     (config.suite_ms, config.base_runs, config.faults) = (20_000, 1, 0);
     let folder = Folder::new(files.iter().copied());
     PythonVerifier::with_config(spec, Arc::new(folder), config)

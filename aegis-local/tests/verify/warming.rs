@@ -8,7 +8,7 @@ use aegis_core::model::Commit;
 use aegis_core::port::{FileEntry, Repository};
 use aegis_core::{Error, Result, Revision};
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::{PythonVerifier, VerifierConfig};
 use async_trait::async_trait;
 
 use super::isolation::until;
@@ -61,7 +61,7 @@ async fn each_new_head_is_warmed_once_and_a_repository_that_is_gone_for_a_while_
         tokio::task::spawn_blocking(wait).await.unwrap()
     };
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "pytest").with_python(venv());
-    let mut config = PythonVerifierConfig::default();
+    let mut config = VerifierConfig::default();
     config.base_runs = 1;
     let shared: Arc<dyn Repository> = repository.clone();
     let verifier = Arc::new(PythonVerifier::with_config(spec, shared, config));

@@ -31,7 +31,7 @@ fn is_python(path: &str) -> bool {
 }
 
 /// What a rule says that can't be asked with the fix alone.
-fn needs_files(gate: &str, fix: &Fix) -> GateReport {
+pub(super) fn needs_files(gate: &str, fix: &Fix) -> GateReport {
     match fix.patch() {
         None => GateReport::new(gate, GateAnswer::Pass, "no patch"),
         Some(_) => GateReport::new(gate, GateAnswer::Hold, "needs the files before and after"),

@@ -38,7 +38,8 @@ Usage: cargo run --release -p aegis-benches --bin evaluate -- COMMAND
                       around_ms is what the sandbox takes beside the command
   verify --root DIR --patch FILE --test CMD [OPTIONS]
                   proves a patch (SEARCH/REPLACE blocks or a unified diff) on the project in DIR: a Git
-                  repository at its head, else the folder as it is; prints the verification as JSON:
+                  repository at its head, else the folder as it is; CMD is pytest, python -m unittest
+                  or cargo test; prints the verification as JSON:
                   accepted, each gate with its answer and reason, confidence and its terms, tests before
                   and after, base_ms (what is kept for the next patch) and verify_ms
       --trace FILE        the failure that it mends, as production printed it
@@ -46,7 +47,7 @@ Usage: cargo run --release -p aegis-benches --bin evaluate -- COMMAND
       --python DIR        the project's virtual environment
       --start CMD --health URL --request 'GET /path'
                           how the service starts, and what made it fail; the last is repeatable
-      --suite-seconds N   what one run of the suite may take  [120]
+      --suite-seconds N   what one run of the suite may take  [120; 600 for cargo test]
       --allow-reduced     where the strong sandbox is not to be had
 ";
 

@@ -12,11 +12,12 @@ use aegis_core::model::{
 use aegis_core::patch::{Patch, read};
 use aegis_core::port::Repository;
 use aegis_core::redact::{Redactor, Untrusted};
-use aegis_core::stage::Verifier as _;
+use aegis_core::stage::Verifier;
 use aegis_core::{Confidence, Fingerprint, IncidentId, Revision, Timestamp, trace};
 use aegis_local::git::GitRepository;
 use aegis_local::service::ServiceSpec;
-use aegis_local::verify::{PythonVerifier, PythonVerifierConfig};
+use aegis_local::verify::cargo::CargoVerifier;
+use aegis_local::verify::{PythonVerifier, VerifierConfig};
 use lexopt::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -33,7 +34,8 @@ pub(crate) struct Options {
     start: Option<String>,
     health: Option<String>,
     requests: Vec<Trigger>,
-    config: PythonVerifierConfig,
+    suite_ms: Option<u64>,
+    config: VerifierConfig,
 }
 
 impl Options {
@@ -62,7 +64,7 @@ impl Options {
                         options.config.without_gate(&gate).map_err(|e| e.to_string())?;
                 }
                 Long("suite-seconds") => {
-                    options.config.suite_ms = 1_000 * parser.value()?.parse::<u64>()?;
+                    options.suite_ms = Some(1_000 * parser.value()?.parse::<u64>()?);
                 }
                 Long("allow-reduced") => options.config.allow_reduced = true,
                 _ => return Err(word.unexpected()),
@@ -72,6 +74,11 @@ impl Options {
         options.patch = patch.ok_or("--patch FILE is missing")?;
         options.test = test.ok_or("--test CMD is missing")?;
         Ok(options)
+    }
+
+    /// Whether the test command is Cargo's.
+    fn is_cargo(&self) -> bool {
+        self.test.split_whitespace().any(|word| word == "cargo")
     }
 }
 
@@ -103,10 +110,23 @@ pub(crate) async fn run(options: &Options) -> Result<Json, Box<dyn Error>> {
     if let Some(python) = &options.python {
         spec = spec.with_python(python.canonicalize().map_err(|e| named(python, e))?);
     }
-    let verifier = PythonVerifier::with_config(spec, repository, options.config.clone());
     let started = Instant::now();
-    verifier.warm(&base).await?;
-    verifier.reproduce(&case, &base).await?;
+    let verifier: Box<dyn Verifier> = if options.is_cargo() {
+        let mut config = VerifierConfig::for_cargo();
+        config.allow_reduced = options.config.allow_reduced;
+        config.without.clone_from(&options.config.without);
+        config.suite_ms = options.suite_ms.unwrap_or(config.suite_ms);
+        let verifier = CargoVerifier::with_config(spec, repository, config);
+        verifier.warm(&base).await?;
+        Box::new(verifier)
+    } else {
+        let mut config = options.config.clone();
+        config.suite_ms = options.suite_ms.unwrap_or(config.suite_ms);
+        let verifier = PythonVerifier::with_config(spec, repository, config);
+        verifier.warm(&base).await?;
+        verifier.reproduce(&case, &base).await?;
+        Box::new(verifier)
+    };
     let base_ms = started.elapsed().as_millis();
     let started = Instant::now();
     let verification = verifier.verify(&case, &fix).await?;
