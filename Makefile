@@ -16,7 +16,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := patch_parse patch_validate redact
 ARGS ?=
 
-.PHONY: heal heal-real-time test check bench fuzz soak fmt clippy doc deny forbidden packages
+.PHONY: heal heal-real-time test check bench fuzz soak fmt clippy doc deny forbidden packages test-packages
 
 heal: packages
 	$(CARGO) run --locked -p aegis-examples --example heal -- $(ARGS)
@@ -27,7 +27,7 @@ heal-real-time: packages
 TARGETS := --lib --bins --tests --benches
 
 # Some tests run the examples as programs.
-test: packages
+test: test-packages
 	$(CARGO) build --locked -p aegis-examples --examples
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  $(CARGO) nextest run --locked --workspace $(TARGETS) --no-fail-fast; \
@@ -48,6 +48,7 @@ clippy:
 	$(CARGO) clippy --locked -p aegis-core --features mock -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --features testkit -- -D warnings
 	$(CARGO) clippy --locked -p aegis-sql --no-default-features -- -D warnings
+	$(CARGO) clippy --locked -p aegis-sql --no-default-features --features postgres -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
@@ -76,9 +77,12 @@ fuzz: $(FUZZ)
 $(FUZZ):
 	$(CARGO) install --locked --root target/tools --version $(FUZZ_VERSION) cargo-fuzz
 
-soak: packages
+soak: test-packages
 	./scripts/soak.sh
 
-# What the tests and `make heal` need from the system: python3 with venv.
+# What `make heal` needs from the system, and what the tests need beside it.
 packages:
 	@./scripts/packages.sh
+
+test-packages:
+	@./scripts/packages.sh tests

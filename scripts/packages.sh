@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system packages that are missing: as root on Debian itself, elsewhere by saying how.
+# With `tests`, what only tests need too.
 set -euo pipefail
 
 missing=()
@@ -7,6 +8,11 @@ command -v python3 >/dev/null || missing+=(python3)
 # Debian splits venv from python3; a Python without ensurepip can't make an environment.
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 command -v unshare >/dev/null || missing+=(util-linux)
+if [ "${1:-}" = tests ]; then
+  # The tests start a server of their own. Debian keeps its programs off the path.
+  has_initdb() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+  has_initdb || missing+=(postgresql)
+fi
 command -v cc >/dev/null || missing+=(build-essential)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

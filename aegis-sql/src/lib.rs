@@ -3,6 +3,9 @@
 //! [`SqliteJournal`] keeps them in one SQLite file, for all processes of one machine. A commit is on
 //! the disk when it returns; commits that arrive together share one sync of the disk.
 //!
+//! With the feature `postgres`, `PostgresJournal` keeps them in a PostgreSQL database that many replicas
+//! share: what a replica was at when it died, another takes over.
+//!
 //! A schema is applied by an explicit call, [`SqliteJournal::migrate`], and never by surprise:
 //! [`SqliteJournal::connect`] refuses a file that has none, or one that a later version wrote. A host
 //! that owns its file does both with [`SqliteJournal::create_or_open`].
@@ -28,9 +31,17 @@
 #![deny(missing_docs)]
 
 mod owner;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod row;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use owner::{known_dead, owner};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresConfig, PostgresJournal};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteJournal, SqliteStats};

@@ -23,6 +23,13 @@ pub fn known_dead(owner: &str) -> bool {
     linux::known_dead(owner).unwrap_or(false)
 }
 
+/// The same for a database that many machines share: an owner on another machine may live.
+#[cfg(feature = "postgres")]
+pub(crate) fn known_dead_here(owner: &str) -> bool {
+    let here = linux::boot().is_some_and(|boot| owner.starts_with(&format!("{boot}:")));
+    here && known_dead(owner)
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::fs;
@@ -63,7 +70,7 @@ mod linux {
         }
     }
 
-    fn boot() -> Option<String> {
+    pub(super) fn boot() -> Option<String> {
         let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(id.trim().to_owned())
     }
@@ -128,6 +135,11 @@ mod linux {
     }
 
     pub(super) fn known_dead(_: &str) -> Option<bool> {
+        None
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn boot() -> Option<String> {
         None
     }
 }

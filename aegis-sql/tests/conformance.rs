@@ -1,6 +1,5 @@
 //! The contract that every journal keeps, by one process and by two.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -30,32 +29,33 @@ async fn two_that_share_a_file_keep_the_contract() {
     let files = AtomicUsize::new(0);
     journal::test_all(async || {
         let file = format!("{}.db", files.fetch_add(1, Ordering::Relaxed));
-        Arc::new(Pair::open(&folder.path().join(file)).await) as Arc<dyn Journal>
+        let file = folder.path().join(file);
+        let first = SqliteJournal::create_or_open(&file).await.unwrap();
+        let second = SqliteJournal::connect(&file).await.unwrap();
+        Arc::new(Pair::of(first, second)) as Arc<dyn Journal>
     })
     .await;
 }
 
-/// Two journals on one file, as two processes have them; each call goes to the other one.
+/// Two journals that share what they keep, as two processes have them; each call goes to the other one.
 #[derive(Debug)]
-struct Pair {
-    both: [SqliteJournal; 2],
+pub(crate) struct Pair<J> {
+    both: [J; 2],
     calls: AtomicUsize,
 }
 
-impl Pair {
-    async fn open(file: &Path) -> Self {
-        let first = SqliteJournal::create_or_open(file).await.unwrap();
-        let second = SqliteJournal::connect(file).await.unwrap();
+impl<J> Pair<J> {
+    pub(crate) fn of(first: J, second: J) -> Self {
         Self { both: [first, second], calls: AtomicUsize::new(0) }
     }
 
-    fn next(&self) -> &SqliteJournal {
+    fn next(&self) -> &J {
         &self.both[self.calls.fetch_add(1, Ordering::Relaxed) % 2]
     }
 }
 
 #[async_trait]
-impl Journal for Pair {
+impl<J: Journal> Journal for Pair<J> {
     async fn open(&self, new: NewIncident) -> Result<Opened> {
         self.next().open(new).await
     }

@@ -1,4 +1,4 @@
-//! What the journal on SQLite promises, shown on real files and real processes.
+//! What the journals promise, shown on real files, real processes and a real server.
 #![allow(clippy::unwrap_used)]
 
 mod child;
@@ -9,5 +9,6 @@ mod durability;
 mod full_disk;
 mod grouping;
 mod migration;
+mod postgres;
 mod shop;
 mod unreachable_file;

@@ -9,8 +9,8 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::error::failed;
-use super::row::Body;
 use super::writer::{missing_or, release};
+use crate::row::Body;
 
 const MOVE: &str = "SAVEPOINT op;
     UPDATE incident SET seq = ?4, phase = ?5, closed = ?6, updated_at = coalesce(?7, updated_at)

@@ -15,10 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::failed;
-use super::lease::ttl_ms;
-use super::row::Body;
 use super::writer::{Counts, Done, Job, Write, Writer};
 use super::{SqliteConfig, read, schema};
+use crate::row::{Body, control_body, ttl_ms};
 
 /// Keeps incidents in one SQLite file, for all processes of one machine.
 ///
@@ -192,9 +191,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn set_control(&self, control: Control) -> Result<()> {
-        let body = serde_json::to_string(&control).map_err(|e| {
-            Error::internal("what is switched can't be written").at("journal").with_source(e)
-        })?;
+        let body = control_body(&control)?;
         self.write(Write::Control(body)).await.map(drop)
     }
 }

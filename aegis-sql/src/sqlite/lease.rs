@@ -50,12 +50,6 @@ const RELEASE: &str = "SAVEPOINT op;
     WHERE id = ?1
     RETURNING id";
 
-/// A time to live in the database's milliseconds; a century is as good as for ever.
-pub(super) fn ttl_ms(ttl: Duration) -> i64 {
-    const CENTURY_MS: i64 = 100 * 366 * 86_400_000;
-    i64::try_from(ttl.as_millis()).unwrap_or(CENTURY_MS).min(CENTURY_MS)
-}
-
 pub(super) async fn claim(
     conn: &mut SqliteConnection,
     owner: &str,

@@ -6,10 +6,8 @@ mod counter;
 mod error;
 mod journal;
 mod lease;
-
 mod open;
 mod read;
-mod row;
 mod schema;
 mod writer;
 

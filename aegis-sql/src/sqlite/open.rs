@@ -7,8 +7,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::error::failed;
-use super::row::Body;
 use super::writer::release;
+use crate::row::Body;
 
 const OPEN: &str = "SAVEPOINT op;
     SELECT id FROM incident WHERE service = ?1 AND fingerprint = ?2 AND closed = 0";

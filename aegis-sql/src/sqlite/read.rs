@@ -1,15 +1,14 @@
 //! What is read, beside the writer.
 
-use aegis_core::machine::Entry;
 use aegis_core::policy::Control;
 use aegis_core::port::{Filter, Stored, Summary};
-use aegis_core::{Error, IncidentId, Result};
+use aegis_core::{IncidentId, Result};
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 
 use super::counter;
 use super::error::failed;
-use super::row::{SUMMARY, corrupt, entry, summary};
+use crate::row::{self, SUMMARY};
 
 pub(super) async fn load(pool: &SqlitePool, id: &IncidentId) -> Result<Option<Stored>> {
     let error = |e| failed(&format!("loading incident {id}"), e);
@@ -21,16 +20,7 @@ pub(super) async fn load(pool: &SqlitePool, id: &IncidentId) -> Result<Option<St
     let records = "SELECT seq, at, body FROM journal WHERE incident = ?1 ORDER BY seq";
     let rows = sqlx::query(records).bind(id.as_str()).fetch_all(&mut *tx).await.map_err(error)?;
     tx.commit().await.map_err(error)?;
-    let summary = summary(&row)?;
-    let entries = rows.iter().map(|row| entry(id, row)).collect::<Result<Vec<Entry>>>()?;
-    let gap = (1..).zip(&entries).find(|(seq, entry)| *seq != entry.seq);
-    if gap.is_some() || entries.len() as u64 != summary.seq {
-        let (seq, count) = (summary.seq, entries.len());
-        let missing = gap.map_or(count as u64 + 1, |(seq, _)| seq);
-        let cause = format!("{count} records of {seq} are there, and {missing} is the first amiss");
-        return Err(corrupt(&format!("the journal of incident {id}"), cause));
-    }
-    Ok(Some(Stored { summary, entries }))
+    row::stored(id, &row, &rows).map(Some)
 }
 
 pub(super) async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Summary>> {
@@ -50,15 +40,7 @@ pub(super) async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Summa
     let bound = i64::try_from(filter.bound()).unwrap_or(i64::MAX);
     sql.push(" ORDER BY id DESC LIMIT ").push_bind(bound);
     let rows = sql.build().fetch_all(pool).await.map_err(|e| failed("listing incidents", e))?;
-    let mut summaries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        match summary(row) {
-            Ok(summary) => summaries.push(summary),
-            // One damaged row must not hide the others; loading that incident gives the error.
-            Err(e) => tracing::error!(error = %e, "left an incident out of a list"),
-        }
-    }
-    Ok(summaries)
+    Ok(row::summaries(&rows))
 }
 
 pub(super) async fn used(pool: &SqlitePool, counter: &str) -> Result<u64> {
@@ -67,12 +49,9 @@ pub(super) async fn used(pool: &SqlitePool, counter: &str) -> Result<u64> {
     Ok(u64::try_from(counter::sum(&row).map_err(error)?).unwrap_or(u64::MAX))
 }
 
-/// Unreadable is an error: a kill switch that nobody can read must not count as off.
 pub(super) async fn control(pool: &SqlitePool) -> Result<Control> {
     let error = |e| failed("reading what is switched", e);
     let row = sqlx::query("SELECT body FROM control WHERE id = 1").fetch_optional(pool).await;
     let Some(row) = row.map_err(error)? else { return Ok(Control::new()) };
-    let body: &str = row.try_get(0).map_err(error)?;
-    serde_json::from_str(body)
-        .map_err(|e| Error::internal("what is switched can't be read").at("journal").with_source(e))
+    row::control(row.try_get(0).map_err(error)?)
 }

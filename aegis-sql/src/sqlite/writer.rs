@@ -10,8 +10,8 @@ use sqlx::{Connection as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{again, failed};
-use super::row::Body;
 use super::{commit, counter, lease, open};
+use crate::row::Body;
 
 /// A write, with its records encoded by the caller.
 #[derive(Debug)]

@@ -1,0 +1,14 @@
+//! The journal on PostgreSQL, for many replicas.
+
+mod commit;
+mod config;
+mod counter;
+mod error;
+mod journal;
+mod lease;
+mod open;
+mod read;
+mod schema;
+
+pub use config::PostgresConfig;
+pub use journal::PostgresJournal;
