@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use aegis_core::policy::Control;
 use aegis_core::port::{
-    Batch, Filter, Journal, Lease, MemoryJournal, NewIncident, Opened, Stored, Summary,
+    Batch, Filter, Journal, Lease, Letter, MemoryJournal, Message, NewIncident, Opened, Stored,
+    Summary,
 };
-use aegis_core::{Error, IncidentId, Result};
+use aegis_core::{Error, IncidentId, Result, ServiceName};
 use async_trait::async_trait;
 
 /// The journal in memory, with faults as state.
@@ -45,13 +46,21 @@ impl Journal for Flaky {
         let intent = batch.effects.iter().any(|e| e.request.is_some());
         let seq = self.inner.commit(batch).await?;
         if intent && self.kill_on_intent.swap(false, Ordering::SeqCst) {
-            self.inner.set_control(Control::new().with_killed("at the last moment")).await?;
+            let from = self.inner.control().await?;
+            let killed = Control::new().with_killed("at the last moment");
+            self.inner.switch(&from, killed).await?;
         }
         Ok(seq)
     }
 
-    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
-        let leases = self.inner.claim(owner, ttl, limit).await?;
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        let leases = self.inner.claim(owner, services, ttl, limit).await?;
         self.claims.fetch_add(leases.len(), Ordering::SeqCst);
         Ok(leases)
     }
@@ -62,6 +71,14 @@ impl Journal for Flaky {
 
     async fn release(&self, lease: &Lease) -> Result<()> {
         self.inner.release(lease).await
+    }
+
+    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
+        self.inner.tell(id, message).await
+    }
+
+    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
+        self.inner.letters(owner, limit).await
     }
 
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
@@ -93,7 +110,7 @@ impl Journal for Flaky {
         control
     }
 
-    async fn set_control(&self, control: Control) -> Result<()> {
-        self.inner.set_control(control).await
+    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
+        self.inner.switch(from, to).await
     }
 }

@@ -1,6 +1,7 @@
 //! Integration tests of the core: the machine, the planner over fakes, and what must not compile.
 #![allow(clippy::unwrap_used)]
 
+mod apart;
 mod bed;
 mod brought;
 mod compile;

@@ -20,7 +20,7 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("aegis.db");
 //! let journal = SqliteJournal::create_or_open(&path).await?;
-//! let mine = journal.claim(&owner(), Duration::from_secs(30), 16).await?;
+//! let mine = journal.claim(&owner(), &[], Duration::from_secs(30), 16).await?;
 //! assert!(mine.is_empty());
 //! assert!(journal.list(&Filter::new().open(true)).await?.is_empty());
 //! journal.close().await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use aegis_core::machine::{Entry, Phase, Record};
 use aegis_core::model::IncidentKind;
 use aegis_core::policy::Control;
-use aegis_core::port::{Stored, Summary};
-use aegis_core::{Error, IncidentId, Result, Timestamp};
+use aegis_core::port::{Letter, Message, Stored, Summary};
+use aegis_core::{Error, ErrorKind, IncidentId, Result, ServiceName, Timestamp};
 use serde::Deserialize as _;
 use serde::de::value::{Error as Unknown, StrDeserializer};
 use sqlx::Row as _;
@@ -59,6 +59,12 @@ impl Body {
 pub(crate) fn ttl_ms(ttl: Duration) -> i64 {
     const CENTURY_MS: i64 = 100 * 366 * 86_400_000;
     i64::try_from(ttl.as_millis()).unwrap_or(CENTURY_MS).min(CENTURY_MS)
+}
+
+/// Names of services as a JSON list.
+#[cfg(feature = "sqlite")]
+pub(crate) fn services_json(services: &[ServiceName]) -> String {
+    serde_json::json!(services.iter().map(ServiceName::as_str).collect::<Vec<_>>()).to_string()
 }
 
 /// The columns that [`summary`] reads.
@@ -132,6 +138,29 @@ pub(crate) fn summaries(rows: &[impl Cells]) -> Vec<Summary> {
 pub(crate) fn control(body: &str) -> Result<Control> {
     serde_json::from_str(body)
         .map_err(|e| Error::internal("what is switched can't be read").at("journal").with_source(e))
+}
+
+/// Decodes a message; one that is damaged must not hide the others.
+pub(crate) fn letter(row: &impl Cells) -> Option<Letter> {
+    let read = || -> Result<Letter, Cause> {
+        Ok(Letter {
+            number: row.number("number")?.cast_unsigned(),
+            incident: IncidentId::new(row.text("incident")?),
+            message: serde_json::from_str(&row.text("body")?)?,
+        })
+    };
+    read().map_err(|e| tracing::error!(error = %e, "left out a message that can't be read")).ok()
+}
+
+/// A message as it is stored.
+pub(crate) fn letter_body(message: &Message) -> Result<String> {
+    serde_json::to_string(message)
+        .map_err(|e| Error::internal("a message can't be written").at("journal").with_source(e))
+}
+
+/// Somebody switched in between.
+pub(crate) fn switched() -> Error {
+    Error::new(ErrorKind::Stale, "somebody switched at the same time").at("journal")
 }
 
 /// What a person has switched, as it is stored.

@@ -74,7 +74,7 @@ async fn commit(file: &Path, prefix: &str) {
     for n in 0..4 {
         journal.open(new(&format!("{prefix}-{n}"))).await.unwrap();
     }
-    let leases = journal.claim(&owner(), LONG, 10_000).await.unwrap();
+    let leases = journal.claim(&owner(), &[], LONG, 10_000).await.unwrap();
     let mine = leases.into_iter().filter(|l| l.incident.as_str().starts_with(prefix));
     let produce = |lease: aegis_core::port::Lease| {
         let journal = Arc::clone(&journal);
@@ -99,7 +99,7 @@ fn prefix_of(seq: u64) -> &'static str {
 /// Takes every lease and keeps it until it is killed.
 async fn claim(file: &Path) {
     let journal = SqliteJournal::connect(file).await.unwrap();
-    let leases = journal.claim(&owner(), LONG, 10).await.unwrap();
+    let leases = journal.claim(&owner(), &[], LONG, 10).await.unwrap();
     println!("claimed {}", leases.len());
     // Ends when the parent does.
     let mut line = String::new();

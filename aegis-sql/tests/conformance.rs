@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aegis_core::policy::Control;
-use aegis_core::port::{Batch, Filter, Journal, Lease, NewIncident, Opened, Stored, Summary};
+use aegis_core::port::{
+    Batch, Filter, Journal, Lease, Letter, Message, NewIncident, Opened, Stored, Summary,
+};
 use aegis_core::testkit::conformance::journal;
-use aegis_core::{IncidentId, Result};
+use aegis_core::{IncidentId, Result, ServiceName};
 use aegis_sql::SqliteJournal;
 use async_trait::async_trait;
 
@@ -62,8 +64,14 @@ impl<J: Journal> Journal for Pair<J> {
     async fn commit(&self, batch: Batch) -> Result<u64> {
         self.next().commit(batch).await
     }
-    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
-        self.next().claim(owner, ttl, limit).await
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        self.next().claim(owner, services, ttl, limit).await
     }
     async fn renew(&self, lease: &Lease) -> Result<()> {
         self.next().renew(lease).await
@@ -71,6 +79,14 @@ impl<J: Journal> Journal for Pair<J> {
     async fn release(&self, lease: &Lease) -> Result<()> {
         self.next().release(lease).await
     }
+    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
+        self.next().tell(id, message).await
+    }
+
+    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
+        self.next().letters(owner, limit).await
+    }
+
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
         self.next().load(id).await
     }
@@ -89,7 +105,7 @@ impl<J: Journal> Journal for Pair<J> {
     async fn control(&self) -> Result<Control> {
         self.next().control().await
     }
-    async fn set_control(&self, control: Control) -> Result<()> {
-        self.next().set_control(control).await
+    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
+        self.next().switch(from, to).await
     }
 }

@@ -45,7 +45,7 @@ async fn a_damaged_record_names_its_incident_and_its_place() {
     for lease in &leases {
         journal.release(lease).await.unwrap();
     }
-    assert_eq!(journal.claim("another", LONG, 10).await.unwrap().len(), 4);
+    assert_eq!(journal.claim("another", &[], LONG, 10).await.unwrap().len(), 4);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn a_newer_schema_is_refused_and_stays_as_it_is() {
     ] {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("schema 99"), "{error}");
-        assert!(error.to_string().contains("knows up to 1"), "{error}");
+        assert!(error.to_string().contains("knows up to 2"), "{error}");
     }
     assert_eq!(fs::read(&file).unwrap(), before);
 }

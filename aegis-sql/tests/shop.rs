@@ -41,6 +41,7 @@ pub(crate) fn held(lease: &Lease, seq: u64, why: &str) -> Batch {
         fence: lease.fence,
         entries: vec![Entry { seq: seq + 1, at, record }],
         effects: vec![],
+        letters: Vec::new(),
         phase: Phase::Drafting,
         slot: SlotChange::Keep,
     }
@@ -51,7 +52,7 @@ pub(crate) async fn driven(journal: &impl Journal, ids: &[String]) -> Vec<Lease>
     for id in ids {
         journal.open(new(id)).await.unwrap();
     }
-    let leases = journal.claim("driver", LONG, 1_000).await.unwrap();
+    let leases = journal.claim("driver", &[], LONG, 1_000).await.unwrap();
     assert_eq!(leases.len(), ids.len());
     leases
 }

@@ -60,6 +60,7 @@ fn transition(lease: &Lease, seq: u64) -> Batch {
         fence: lease.fence,
         entries: vec![Entry { seq: seq + 1, at, record }],
         effects: vec![],
+        letters: Vec::new(),
         phase: Phase::Submitting,
         slot: SlotChange::Keep,
     }
@@ -77,7 +78,7 @@ impl Bench {
         for n in 0..producers {
             journal.open(new(&format!("i{n:02}"))).await?;
         }
-        let leases = journal.claim("bench", Duration::from_secs(3_600), producers).await?;
+        let leases = journal.claim("bench", &[], Duration::from_secs(3_600), producers).await?;
         Ok(Self { journal, producers: leases.into_iter().map(|lease| (lease, 1)).collect() })
     }
 

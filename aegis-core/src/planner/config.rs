@@ -87,6 +87,8 @@ pub struct PlannerConfig {
     pub threads: usize,
     /// Stage calls that may hang for good before new ones are refused; 16 unless set.
     pub abandoned: usize,
+    /// Between two looks for what people and other processes left in the journal; 1 s unless set.
+    pub mail_every: Duration,
     /// How long a closed incident is reopened by the same error; 24 h unless set.
     pub reopen_within: Duration,
     /// Sightings of an error line without a stack trace, within a minute, before it opens an
@@ -154,6 +156,7 @@ impl Default for PlannerConfig {
             drivers: 64,
             threads: 64,
             abandoned: 16,
+            mail_every: Duration::from_secs(1),
             reopen_within: Duration::from_secs(86_400),
             lines_to_open: 5,
             shutdown: Duration::from_secs(30),

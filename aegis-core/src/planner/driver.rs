@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{IncidentId, Timestamp};
 use crate::machine::{Entry, Incident, Phase, Record, Said, Step};
 use crate::model::Symptom;
-use crate::port::{self, Batch, EffectStatus, Lease, SlotChange};
+use crate::port::{self, Batch, EffectStatus, Lease, Message, SlotChange};
 use crate::stage::Rollout;
 
 /// What a driver is told from outside.
@@ -22,6 +22,13 @@ pub(super) enum Command {
     Resolved,
     /// It is part of the storm whose umbrella this is.
     Fold(IncidentId),
+    /// A message that was left in the journal.
+    Letter {
+        /// Its number there.
+        number: u64,
+        /// What it says.
+        message: Message,
+    },
     /// A person said something; answered with the phase it led to.
     Person {
         /// Who.
@@ -31,6 +38,17 @@ pub(super) enum Command {
         /// Where to answer.
         reply: oneshot::Sender<Result<Phase>>,
     },
+}
+
+impl Command {
+    /// What a message asks for, where nobody waits for the answer.
+    pub(super) fn of(message: Message) -> Self {
+        match message {
+            Message::Joined(symptom) => Self::Joined(symptom),
+            Message::Resolved => Self::Resolved,
+            Message::Person { by, said } => Self::Person { by, said, reply: oneshot::channel().0 },
+        }
+    }
 }
 
 pub(super) struct Driver {
@@ -201,6 +219,19 @@ impl Driver {
             Command::Joined(symptom) => self.commit(incident, vec![Record::Joined(symptom)]).await,
             Command::Fold(into) => self.fold(incident, into).await,
             Command::Resolved => self.commit(incident, vec![Record::Resolved]).await,
+            Command::Letter { number, message } => {
+                let records = match message {
+                    Message::Joined(symptom) if incident.has_seen(&symptom) => Vec::new(),
+                    Message::Joined(symptom) => vec![Record::Joined(symptom)],
+                    Message::Resolved => vec![Record::Resolved],
+                    Message::Person { by, said } => vec![Record::Person { by, said }],
+                };
+                match self.commit_answer(incident, records, vec![number]).await {
+                    // It was handed over twice, and answered before.
+                    Err(e) if e.kind() == ErrorKind::Conflict => Ok(()),
+                    done => done,
+                }
+            }
             Command::Person { by, said, reply } => {
                 let done = self.commit(incident, vec![Record::Person { by, said }]).await;
                 let answer = match &done {
@@ -216,6 +247,16 @@ impl Driver {
 
     /// Commits records and takes them in; on an error the incident is unchanged.
     pub(super) async fn commit(&self, incident: &mut Incident, records: Vec<Record>) -> Result<()> {
+        self.commit_answer(incident, records, Vec::new()).await
+    }
+
+    /// The same, and messages that they answer.
+    async fn commit_answer(
+        &self,
+        incident: &mut Incident,
+        records: Vec<Record>,
+        letters: Vec<u64>,
+    ) -> Result<()> {
         let at = self.engine.now();
         let mut next = incident.clone();
         let mut entries = Vec::with_capacity(records.len());
@@ -235,6 +276,7 @@ impl Driver {
             fence: self.lease.fence,
             effects: entries.iter().filter_map(|e| effect(&e.record)).collect(),
             entries,
+            letters,
             phase: next.phase,
             slot,
         };

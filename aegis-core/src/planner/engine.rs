@@ -113,8 +113,6 @@ pub(super) struct Engine {
     pub(super) stopping: watch::Sender<bool>,
     busy: Arc<AtomicUsize>,
     idle: Arc<AtomicUsize>,
-    /// Held while the switches are read and written back, so that no switch is lost.
-    pub(super) switching: tokio::sync::Mutex<()>,
 }
 
 /// Counts something while it lives.
@@ -175,7 +173,6 @@ impl Engine {
             stopping: watch::Sender::new(false),
             busy: Arc::default(),
             idle: Arc::default(),
-            switching: tokio::sync::Mutex::default(),
         }
     }
 
@@ -211,6 +208,11 @@ impl Engine {
     /// Remembers who drives an incident.
     pub(super) fn entered(&self, lease: &Lease, commands: mpsc::Sender<Command>) {
         self.lock(&self.drivers).insert(lease.incident.clone(), (lease.fence, commands));
+    }
+
+    /// Whether anything is driven here.
+    pub(super) fn drives(&self) -> bool {
+        !self.lock(&self.drivers).is_empty()
     }
 
     pub(super) fn driver_of(&self, id: &IncidentId) -> Option<mpsc::Sender<Command>> {

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::driver::{Command, Driver};
 use super::engine::Engine;
-use super::{intake, observer, sources};
+use super::{Operator, intake, mail, observer, sources};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, IncidentId, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase, Said};
@@ -77,6 +77,7 @@ impl Handle {
         for service in &engine.services {
             runtime.spawn(observer::run(Arc::clone(&engine), service.clone()));
         }
+        runtime.spawn(mail::run(Arc::clone(&engine)));
         let dispatcher = runtime.spawn(dispatch(Arc::clone(&engine)));
         Self { engine, runtime: Some(runtime), dispatcher: Some(dispatcher) }
     }
@@ -88,14 +89,12 @@ impl Handle {
 
     /// Incidents as the journal has them, newest first.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
-        self.engine.journal.list(filter).await
+        self.operator().list(filter).await
     }
 
     /// One incident as the journal has it.
     pub async fn incident(&self, id: &IncidentId) -> Result<Incident> {
-        let stored = self.engine.journal.load(id).await?;
-        let stored = stored.ok_or_else(|| Error::not_found(format!("no incident {id}")))?;
-        Incident::replay(&stored.entries)
+        self.operator().incident(id).await
     }
 
     /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to. A fix
@@ -104,8 +103,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// `NotFound` where the incident is closed or driven by another process, `Conflict` where it closed
-    /// at this moment.
+    /// `NotFound` where no such incident is open, `Conflict` where it closed at this moment, `Timeout`
+    /// where another process drives it and does not answer within 10 s.
     pub async fn approve(&self, id: &IncidentId, digest: Digest, by: &str) -> Result<Phase> {
         self.say(id, Said::Approve(digest), by).await
     }
@@ -122,37 +121,38 @@ impl Handle {
     }
 
     async fn say(&self, id: &IncidentId, said: Said, by: &str) -> Result<Phase> {
+        if self.engine.driver_of(id).is_none() {
+            return self.operator().say(id, said, by).await;
+        }
         let (reply, answer) = oneshot::channel();
         let command = Command::Person { by: by.to_owned(), said, reply };
         self.engine.send(id, command).await?;
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Changes what a person can switch. Only one change at a time, or one would undo another.
-    async fn switch(&self, change: impl FnOnce(Control) -> Control) -> Result<()> {
-        let journal = &self.engine.journal;
-        let _alone = self.engine.switching.lock().await;
-        journal.set_control(change(journal.control().await?)).await
+    /// A person's hands on the same journal, which outlive this planner.
+    pub fn operator(&self) -> Operator {
+        Operator::new(Arc::clone(&self.engine.journal))
     }
 
     /// Throws the kill switch: nothing is written to the outside world, by any replica.
     pub async fn pause(&self, why: &str) -> Result<()> {
-        self.switch(|control| control.with_killed(why)).await
+        self.operator().pause(why).await
     }
 
     /// Lifts the kill switch.
     pub async fn unpause(&self) -> Result<()> {
-        self.switch(|control| Control { killed: None, ..control }).await
+        self.operator().unpause().await
     }
 
     /// Adds a freeze of merges.
     pub async fn freeze(&self, freeze: Freeze) -> Result<()> {
-        self.switch(|control| control.with_freeze(freeze)).await
+        self.operator().freeze(freeze).await
     }
 
     /// Replaces everything that a person can switch.
     pub async fn set_control(&self, control: Control) -> Result<()> {
-        self.switch(|_| control).await
+        self.operator().switch(|_| control.clone()).await
     }
 
     /// How many things the planner is doing at this moment; 0 means that it only waits.
@@ -276,7 +276,8 @@ async fn claim(engine: &Arc<Engine>, tasks: &mut tokio::task::JoinSet<()>) {
     if free == 0 {
         return;
     }
-    match engine.journal.claim(&engine.owner, engine.config.lease, free).await {
+    let services: Vec<ServiceName> = engine.services.iter().map(|s| s.name.clone()).collect();
+    match engine.journal.claim(&engine.owner, &services, engine.config.lease, free).await {
         Ok(leases) => {
             for lease in leases {
                 let (send, receive) = mpsc::channel(64);

@@ -11,7 +11,7 @@ use crate::machine::{Entry, Incident, Opened as OpenedRecord, Phase, Record};
 use crate::model::{
     Author, Event, IncidentKind, Metric, Observation, Release, Signal, SignalKind, Similar, Symptom,
 };
-use crate::port::{Filter, NewIncident, Opened, Receipt, Summary};
+use crate::port::{Filter, Message, NewIncident, Opened, Receipt, Summary};
 use crate::redact::Untrusted;
 use crate::trace;
 
@@ -219,12 +219,13 @@ async fn on_resolved(
     service: &ServiceName,
     fingerprint: &Fingerprint,
 ) -> Result<Receipt> {
-    let known = engine.known_of(service);
-    let Some((id, _)) = known.iter().find(|(_, k)| k.fingerprint == *fingerprint) else {
+    let filter = Filter::new().of_service(service.clone()).with_fingerprint(fingerprint.clone());
+    let open = engine.journal.list(&filter.open(true).limit(1)).await?;
+    let Some(found) = open.first() else {
         return Ok(Receipt::Noted("no open incident has this fingerprint"));
     };
-    engine.send(id, Command::Resolved).await?;
-    Ok(Receipt::Joined(id.clone()))
+    engine.send_anywhere(&found.id, Message::Resolved).await?;
+    Ok(Receipt::Joined(found.id.clone()))
 }
 
 async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::id::{Digest, EffectKey, Fingerprint, IncidentId, ServiceName, Timestamp};
-use crate::machine::{Entry, Incident, Phase, Record};
-use crate::model::IncidentKind;
+use crate::machine::{Entry, Incident, Phase, Record, Said};
+use crate::model::{IncidentKind, Symptom};
 use crate::policy::Control;
 
 /// A fencing token: grows with every owner of an incident, so that an earlier one can't write.
@@ -101,6 +101,38 @@ pub struct Effect {
     pub status: EffectStatus,
 }
 
+/// Something for whoever drives an incident, left by another process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Message {
+    /// A person's word.
+    Person {
+        /// Who.
+        by: String,
+        /// What.
+        said: Said,
+    },
+    /// Another symptom belongs to it.
+    Joined(Box<Symptom>),
+    /// The trouble went away by itself.
+    Resolved,
+}
+
+/// A message that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letter {
+    /// Its number; grows, and is never used twice.
+    pub number: u64,
+    /// The incident that it is for.
+    pub incident: IncidentId,
+    /// What it says.
+    pub message: Message,
+}
+
+/// Messages that may wait for one incident.
+pub const MOST_LETTERS: usize = 256;
+
 /// Records, effects and the incident's row, committed together or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
@@ -114,6 +146,8 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// Writes that are intended or answered.
     pub effects: Vec<Effect>,
+    /// Numbers of the messages that these records answer: they wait no longer.
+    pub letters: Vec<u64>,
     /// The phase after these records; a terminal one closes the incident.
     pub phase: Phase,
     /// What happens to the service's turn to release.
@@ -235,8 +269,8 @@ impl Filter {
 /// `commit` is atomic and durable when it returns: records, effects, row and slot together. Numbers
 /// come back bit for bit. Lease time is the journal's own; every other time comes with the records.
 /// Errors are typed: `Stale` where `expected_seq` is not the last, `Fenced` where the lease went to
-/// another, `Conflict` where the slot is taken or a key was used for another request, `Exhausted`
-/// where a counter would pass its limit. The suite `testkit::conformance::journal` shows it.
+/// another, `Conflict` where the slot is taken, a key was used for another request or a message was
+/// answered before, `Exhausted` where a counter would pass its limit. The suite `testkit::conformance::journal` shows it.
 ///
 /// # Cancellation
 ///
@@ -249,16 +283,31 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// Commits `batch`; returns the sequence of its last record.
     async fn commit(&self, batch: Batch) -> Result<u64>;
 
-    /// Gives `owner` at most `limit` open incidents that nobody drives, for `ttl` each.
+    /// Gives `owner` at most `limit` open incidents of these services that nobody drives, for `ttl`
+    /// each; without a service, of any.
     ///
     /// One is free where its lease ran out, was released, or belongs to an owner that is known dead.
-    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>>;
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>>;
 
     /// Prolongs a lease from now; `Fenced` where it went to another.
     async fn renew(&self, lease: &Lease) -> Result<()>;
 
     /// Gives a lease back; nothing happens where it went to another.
     async fn release(&self, lease: &Lease) -> Result<()>;
+
+    /// Leaves a message for whoever drives an incident; returns its number. `NotFound` where no such
+    /// incident is open, `Exhausted` where [`MOST_LETTERS`] wait for it.
+    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64>;
+
+    /// At most `limit` messages that wait for the incidents that `owner` drives, the oldest first. They
+    /// wait until a commit answers them, or their incident closes.
+    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>>;
 
     /// One incident with its records.
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>>;
@@ -280,6 +329,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// What a person has switched.
     async fn control(&self) -> Result<Control>;
 
-    /// Switches, for every replica.
-    async fn set_control(&self, control: Control) -> Result<()>;
+    /// Switches from what was read to something else, for every replica; `Stale` where somebody
+    /// switched in between.
+    async fn switch(&self, from: &Control, to: Control) -> Result<()>;
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::{
-    Batch, EffectStatus, Fence, Filter, Journal, Lease, NewIncident, Opened, SlotChange, Stored,
-    Summary,
+    Batch, EffectStatus, Fence, Filter, Journal, Lease, Letter, MOST_LETTERS, Message, NewIncident,
+    Opened, SlotChange, Stored, Summary,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, EffectKey, IncidentId, ServiceName};
@@ -28,6 +28,9 @@ struct State {
     slots: BTreeMap<ServiceName, IncidentId>,
     counters: BTreeMap<String, BTreeMap<String, u64>>,
     control: Control,
+    letters: BTreeMap<u64, (IncidentId, Message)>,
+    /// Number of the last message.
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -125,6 +128,9 @@ impl Journal for MemoryJournal {
             return Err(Error::new(ErrorKind::Stale, why).at("journal"));
         }
         let service = row.summary.service.clone();
+        if let Some(gone) = batch.letters.iter().find(|n| !state.letters.contains_key(*n)) {
+            return Err(Error::conflict(format!("message {gone} was answered")).at("journal"));
+        }
         let holder = state.slots.get(&service);
         if batch.slot == SlotChange::Take
             && let Some(other) = holder.filter(|h| **h != batch.incident)
@@ -146,6 +152,10 @@ impl Journal for MemoryJournal {
             held.0 = effect.request.or(held.0.take());
             held.1 = effect.status;
         }
+        let closes = batch.phase.is_terminal();
+        state.letters.retain(|number, (incident, _)| {
+            !batch.letters.contains(number) && !(closes && *incident == batch.incident)
+        });
         if batch.phase.is_terminal() || batch.slot == SlotChange::Free {
             if state.slots.get(&service) == Some(&batch.incident) {
                 state.slots.remove(&service);
@@ -163,12 +173,19 @@ impl Journal for MemoryJournal {
         Ok(row.summary.seq)
     }
 
-    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
         let now = Instant::now();
         let mut state = self.lock();
         let free = state.rows.values_mut().filter(|row| {
             let driven = row.lease.as_ref().is_some_and(|(_, until)| *until > now);
-            !row.summary.phase.is_terminal() && !driven
+            let ours = services.is_empty() || services.contains(&row.summary.service);
+            !row.summary.phase.is_terminal() && !driven && ours
         });
         let leases = free.take(limit).map(|row| {
             row.fence = Fence(row.fence.0 + 1);
@@ -194,6 +211,36 @@ impl Journal for MemoryJournal {
             row.lease = None;
         }
         Ok(())
+    }
+
+    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
+        let mut state = self.lock();
+        if state.row(id)?.summary.phase.is_terminal() {
+            return Err(Error::not_found(format!("incident {id} is closed")).at("journal"));
+        }
+        if state.letters.values().filter(|(incident, _)| incident == id).count() >= MOST_LETTERS {
+            let why = format!("{MOST_LETTERS} messages wait for incident {id}");
+            return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
+        }
+        state.number += 1;
+        let number = state.number;
+        state.letters.insert(number, (id.clone(), message));
+        Ok(number)
+    }
+
+    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
+        let (now, state) = (Instant::now(), self.lock());
+        let driven = |id: &IncidentId| {
+            let lease = state.rows.get(id).and_then(|row| row.lease.as_ref());
+            lease.is_some_and(|(by, until)| by == owner && *until > now)
+        };
+        let waiting = state.letters.iter().filter(|(_, (id, _))| driven(id));
+        let letter = |(number, (incident, message)): (&u64, &(IncidentId, Message))| Letter {
+            number: *number,
+            incident: incident.clone(),
+            message: message.clone(),
+        };
+        Ok(waiting.take(limit).map(letter).collect())
     }
 
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
@@ -244,8 +291,13 @@ impl Journal for MemoryJournal {
         Ok(self.lock().control.clone())
     }
 
-    async fn set_control(&self, control: Control) -> Result<()> {
-        self.lock().control = control;
+    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
+        let mut state = self.lock();
+        if state.control != *from {
+            let why = "somebody switched at the same time";
+            return Err(Error::new(ErrorKind::Stale, why).at("journal"));
+        }
+        state.control = to;
         Ok(())
     }
 }

@@ -11,8 +11,8 @@ mod telemetry;
 pub use clock::{Clock, SystemClock};
 pub use events::{Ack, Delivery, EventSource, Intake, Receipt};
 pub use journal::{
-    Batch, Effect, EffectStatus, Fence, Filter, Journal, Lease, NewIncident, Opened, SlotChange,
-    Stored, Summary,
+    Batch, Effect, EffectStatus, Fence, Filter, Journal, Lease, Letter, MOST_LETTERS, Message,
+    NewIncident, Opened, SlotChange, Stored, Summary,
 };
 pub use memory::MemoryJournal;
 pub use notifier::{Notice, Notifier, Urgency};

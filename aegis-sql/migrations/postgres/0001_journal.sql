@@ -70,6 +70,14 @@ CREATE TABLE slot (
     incident text COLLATE "C" NOT NULL REFERENCES incident (id)
 );
 
+CREATE TABLE letter (
+    number   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    incident text COLLATE "C" NOT NULL REFERENCES incident (id),
+    body     text NOT NULL
+);
+
+CREATE INDEX letter_incident ON letter (incident, number);
+
 CREATE TABLE counter (
     counter text NOT NULL,
     key     text NOT NULL,

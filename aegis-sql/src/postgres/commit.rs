@@ -39,12 +39,19 @@ const COMMIT: &str = "WITH moved AS (
     ), freed AS (
         DELETE FROM slot USING moved
         WHERE $19 AND slot.service = moved.service AND slot.incident = $1
+    ), answered AS (
+        DELETE FROM letter USING moved
+        WHERE letter.incident = $1 AND ($6 OR letter.number = ANY ($20::bigint[]))
+        RETURNING letter.number
     )
     SELECT
         CASE WHEN (SELECT count(*) FROM kept) < cardinality($12::text[])
             THEN refuse('AE001', 'a key was used for another request') END,
         CASE WHEN $18 AND (SELECT count(*) FROM taken) = 0
-            THEN refuse('AE002', 'another incident is releasing') END
+            THEN refuse('AE002', 'another incident is releasing') END,
+        CASE WHEN (SELECT count(*) FROM answered WHERE number = ANY ($20::bigint[]))
+                < cardinality($20::bigint[])
+            THEN refuse('AE003', 'a message was answered') END
     FROM moved";
 
 /// The same for what comes most often: records and nothing else.
@@ -82,7 +89,8 @@ pub(super) async fn once(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Resul
     let texts: Vec<&str> = bodies.iter().map(|b| b.json.as_str()).collect();
     let (take, closes) = (batch.slot == SlotChange::Take, batch.phase.is_terminal());
     let free = batch.slot == SlotChange::Free || closes;
-    let plain = effects.is_empty() && !take && !free && !seqs.is_empty();
+    let letters: Vec<i64> = batch.letters.iter().map(|n| n.cast_signed()).collect();
+    let plain = effects.is_empty() && letters.is_empty() && !take && !free && !seqs.is_empty();
     let query = sqlx::query(if plain { APPEND } else { COMMIT })
         .bind(id.as_str())
         .bind(batch.fence.0.cast_signed())
@@ -106,7 +114,13 @@ pub(super) async fn once(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Resul
             .bind(column(|e| e.key.kind.as_str().to_owned()))
             .bind(requests)
             .bind(column(|e| status(e.status).to_owned()));
-        query.bind(take).bind(free).fetch_optional(pool).await.map(|row| row.is_some())
+        query
+            .bind(take)
+            .bind(free)
+            .bind(letters)
+            .fetch_optional(pool)
+            .await
+            .map(|row| row.is_some())
     };
     match moved {
         Ok(true) => Ok(seq),
@@ -165,6 +179,7 @@ async fn explained(pool: &PgPool, batch: &Batch, e: sqlx::Error) -> Failed {
             let keys: Vec<String> = batch.effects.iter().map(|e| e.key.to_string()).collect();
             used(&keys.join(" or "))
         }
+        Some(error::LETTER) => Error::conflict("a message was answered").at("journal"),
         Some(error::SLOT) => {
             let sql = "SELECT s.incident, s.service FROM slot s JOIN incident i USING (service)
                 WHERE i.id = $1";

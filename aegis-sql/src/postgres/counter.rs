@@ -1,10 +1,12 @@
 //! Counters, and what a person has switched.
 
+use aegis_core::policy::Control;
 use aegis_core::{Error, ErrorKind, Result};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::error::failed;
+use crate::row;
 
 /// Those who take from one counter at once follow each other; the lock goes with the transaction.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 4166))";
@@ -14,6 +16,8 @@ const HELD: &str = "SELECT EXISTS (SELECT 1 FROM counter WHERE counter = $1 AND 
 
 const PUT: &str = "INSERT INTO counter (counter, key, amount) VALUES ($1, $2, $3::text::numeric)
     ON CONFLICT (counter, key) DO UPDATE SET amount = excluded.amount";
+
+const SWITCHED: &str = "SELECT body FROM control WHERE id = 1";
 
 const CONTROL: &str = "INSERT INTO control (id, body) VALUES (1, $1)
     ON CONFLICT (id) DO UPDATE SET body = excluded.body";
@@ -61,7 +65,18 @@ pub(super) async fn used(pool: &PgPool, counter: &str) -> Result<u64> {
     Ok(u64::try_from(sum).unwrap_or(u64::MAX))
 }
 
-pub(super) async fn set_control(pool: &PgPool, body: &str) -> Result<()> {
-    let put = sqlx::query(CONTROL).bind(body).execute(pool).await;
-    put.map(drop).map_err(|e| failed("switching", e))
+pub(super) async fn switch(pool: &PgPool, from: &Control, to: &str) -> Result<()> {
+    let error = |e| failed("switching", e);
+    let mut tx = pool.begin().await.map_err(error)?;
+    sqlx::query(LOCK).bind("control").execute(&mut *tx).await.map_err(error)?;
+    let is = sqlx::query(SWITCHED).fetch_optional(&mut *tx).await.map_err(error)?;
+    let is = match is {
+        Some(row) => row::control(row.try_get(0).map_err(error)?)?,
+        None => Control::new(),
+    };
+    if is != *from {
+        return Err(row::switched());
+    }
+    sqlx::query(CONTROL).bind(to).execute(&mut *tx).await.map_err(error)?;
+    tx.commit().await.map_err(error)
 }

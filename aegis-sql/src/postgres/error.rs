@@ -8,6 +8,9 @@ pub(super) const EFFECT: &str = "AE001";
 /// A turn that another incident has; raised by the statement of a commit.
 pub(super) const SLOT: &str = "AE002";
 
+/// A message that was answered before; raised by the statement of a commit.
+pub(super) const LETTER: &str = "AE003";
+
 /// The error of doing `what`, by its SQLSTATE.
 pub(super) fn failed(what: &str, e: sqlx::Error) -> Error {
     let error = match &e {

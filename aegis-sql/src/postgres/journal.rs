@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use aegis_core::policy::Control;
-use aegis_core::port::{Batch, Filter, Journal, Lease, NewIncident, Opened, Stored, Summary};
-use aegis_core::{Error, ErrorKind, IncidentId, Result};
+use aegis_core::port::{
+    Batch, Filter, Journal, Lease, Letter, Message, NewIncident, Opened, Stored, Summary,
+};
+use aegis_core::{Error, ErrorKind, IncidentId, Result, ServiceName};
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
 use tokio::time::Instant;
 
 use super::commit::{self, Failed};
 use super::error::{failed, is_unknown};
-use super::{PostgresConfig, counter, lease, open, read, schema};
-use crate::row::{Body, control_body};
+use super::{PostgresConfig, counter, lease, letter, open, read, schema};
+use crate::row::{Body, control_body, letter_body};
 
 /// Between two looks for the outcome of a write whose connection was lost.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -152,8 +154,14 @@ impl Journal for PostgresJournal {
         }
     }
 
-    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
-        lease::claim(&self.pool, owner, ttl, limit).await
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        lease::claim(&self.pool, owner, services, ttl, limit).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<()> {
@@ -162,6 +170,14 @@ impl Journal for PostgresJournal {
 
     async fn release(&self, lease: &Lease) -> Result<()> {
         lease::release(&self.pool, lease).await
+    }
+
+    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
+        letter::tell(&self.pool, id, &letter_body(&message)?).await
+    }
+
+    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
+        letter::waiting(&self.pool, owner, limit).await
     }
 
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
@@ -188,7 +204,7 @@ impl Journal for PostgresJournal {
         read::control(&self.pool).await
     }
 
-    async fn set_control(&self, control: Control) -> Result<()> {
-        counter::set_control(&self.pool, &control_body(&control)?).await
+    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
+        counter::switch(&self.pool, from, &control_body(&to)?).await
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aegis_core::port::{Fence, Lease};
-use aegis_core::{Error, ErrorKind, IncidentId, Result};
+use aegis_core::{Error, ErrorKind, IncidentId, Result, ServiceName};
 use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
@@ -23,6 +23,7 @@ const CLAIM: &str = "WITH clock (ms) AS (
         SELECT id FROM incident
         WHERE NOT closed
             AND lease_until <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint
+            AND (cardinality($4::text[]) = 0 OR service = ANY ($4))
         ORDER BY lease_until, id LIMIT $3 FOR UPDATE SKIP LOCKED
     )
     UPDATE incident SET fence = fence + 1, lease_owner = $1, lease_until = clock.ms + $2
@@ -41,6 +42,7 @@ const RELEASE: &str = "UPDATE incident SET
 pub(super) async fn claim(
     pool: &PgPool,
     owner: &str,
+    services: &[ServiceName],
     ttl: Duration,
     limit: usize,
 ) -> Result<Vec<Lease>> {
@@ -55,7 +57,9 @@ pub(super) async fn claim(
         }
     }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let services: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
     let claimed = sqlx::query(CLAIM).bind(owner).bind(crate::row::ttl_ms(ttl)).bind(limit);
+    let claimed = claimed.bind(services);
     let mut leases = Vec::new();
     for row in claimed.fetch_all(pool).await.map_err(error)? {
         let fence: i64 = row.try_get(1).map_err(error)?;

@@ -60,6 +60,11 @@ pub(super) async fn commit(
     for effect in &batch.effects {
         keep_effect(conn, id, effect).await?;
     }
+    answer(conn, id, &batch.letters).await?;
+    if batch.phase.is_terminal() {
+        let rest = sqlx::query("DELETE FROM letter WHERE incident = ?1").bind(id.as_str());
+        rest.execute(&mut *conn).await.map_err(|e| error(id, e))?;
+    }
     if batch.slot == SlotChange::Take {
         take(conn, id, &service).await?;
     }
@@ -122,6 +127,20 @@ async fn keep_effect(conn: &mut SqliteConnection, id: &IncidentId, effect: &Effe
     if kept.is_empty() {
         let why = format!("{} was used for another request", effect.key);
         return Err(Error::conflict(why).at("journal"));
+    }
+    Ok(())
+}
+
+/// Takes the messages away that the records answer.
+async fn answer(conn: &mut SqliteConnection, id: &IncidentId, letters: &[u64]) -> Result<()> {
+    for number in letters {
+        let gone = sqlx::query("DELETE FROM letter WHERE number = ?1 AND incident = ?2")
+            .bind(number.cast_signed())
+            .bind(id.as_str());
+        let gone = gone.execute(&mut *conn).await.map_err(|e| error(id, e))?;
+        if gone.rows_affected() == 0 {
+            return Err(Error::conflict(format!("message {number} was answered")).at("journal"));
+        }
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Counters, and what a person has switched.
 
+use aegis_core::policy::Control;
 use aegis_core::{Error, ErrorKind, Result};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::error::failed;
 use super::writer::release;
+use crate::row;
 
 /// Amounts are unsigned and kept by their bits; summed in halves, since SQLite's sum is signed.
 pub(super) const SUM: &str = "SELECT coalesce(sum((amount >> 32) & 0xffffffff), 0),
@@ -23,8 +25,10 @@ const SETTLE: &str = "SAVEPOINT op;
     ON CONFLICT DO UPDATE SET amount = excluded.amount;
     RELEASE op";
 
-const CONTROL: &str = "SAVEPOINT op;
-    INSERT INTO control (id, body) VALUES (1, ?1) ON CONFLICT DO UPDATE SET body = excluded.body;
+const SWITCHED: &str = "SAVEPOINT op; SELECT body FROM control WHERE id = 1";
+
+const CONTROL: &str =
+    "INSERT INTO control (id, body) VALUES (1, ?1) ON CONFLICT DO UPDATE SET body = excluded.body;
     RELEASE op";
 
 /// The sum in a row of [`SUM`].
@@ -65,7 +69,15 @@ pub(super) async fn settle(
     put.execute(conn).await.map(drop).map_err(|e| failed(&format!("settling {counter}"), e))
 }
 
-pub(super) async fn set_control(conn: &mut SqliteConnection, body: &str) -> Result<()> {
-    let put = sqlx::query(CONTROL).bind(body).execute(conn).await;
-    put.map(drop).map_err(|e| failed("switching", e))
+pub(super) async fn switch(conn: &mut SqliteConnection, from: &Control, to: &str) -> Result<()> {
+    let error = |e| failed("switching", e);
+    let is = sqlx::query(SWITCHED).fetch_all(&mut *conn).await.map_err(error)?;
+    let is = match is.first() {
+        Some(row) => row::control(row.try_get(0).map_err(error)?)?,
+        None => Control::new(),
+    };
+    if is != *from {
+        return Err(row::switched());
+    }
+    sqlx::query(CONTROL).bind(to).execute(conn).await.map(drop).map_err(error)
 }

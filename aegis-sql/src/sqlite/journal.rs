@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aegis_core::policy::Control;
-use aegis_core::port::{Batch, Filter, Journal, Lease, NewIncident, Opened, Stored, Summary};
-use aegis_core::{Error, IncidentId, Result};
+use aegis_core::port::{
+    Batch, Filter, Journal, Lease, Letter, Message, NewIncident, Opened, Stored, Summary,
+};
+use aegis_core::{Error, IncidentId, Result, ServiceName};
 use async_trait::async_trait;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqlitePoolOptions};
@@ -16,8 +18,8 @@ use tokio::task::JoinHandle;
 
 use super::error::failed;
 use super::writer::{Counts, Done, Job, Write, Writer};
-use super::{SqliteConfig, read, schema};
-use crate::row::{Body, control_body, ttl_ms};
+use super::{SqliteConfig, letter, read, schema};
+use crate::row::{Body, control_body, letter_body, services_json, ttl_ms};
 
 /// Keeps incidents in one SQLite file, for all processes of one machine.
 ///
@@ -147,9 +149,17 @@ impl Journal for SqliteJournal {
         }
     }
 
-    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        let services = services_json(services);
         let (owner, limit) = (owner.to_owned(), i64::try_from(limit).unwrap_or(i64::MAX));
-        match self.write(Write::Claim { owner, ttl_ms: ttl_ms(ttl), limit, ttl }).await? {
+        let claim = Write::Claim { owner, services, ttl_ms: ttl_ms(ttl), limit, ttl };
+        match self.write(claim).await? {
             Done::Leases(leases) => Ok(leases),
             other => mismatch(&other),
         }
@@ -162,6 +172,18 @@ impl Journal for SqliteJournal {
 
     async fn release(&self, lease: &Lease) -> Result<()> {
         self.write(Write::Release(lease.clone())).await.map(drop)
+    }
+
+    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
+        let (id, body) = (id.clone(), letter_body(&message)?);
+        match self.write(Write::Tell { id, body }).await? {
+            Done::Seq(number) => Ok(number),
+            other => mismatch(&other),
+        }
+    }
+
+    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
+        letter::waiting(&self.readers, owner, limit).await
     }
 
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
@@ -190,8 +212,8 @@ impl Journal for SqliteJournal {
         read::control(&self.readers).await
     }
 
-    async fn set_control(&self, control: Control) -> Result<()> {
-        let body = control_body(&control)?;
-        self.write(Write::Control(body)).await.map(drop)
+    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
+        let to = control_body(&to)?;
+        self.write(Write::Control { from: from.clone(), to }).await.map(drop)
     }
 }

@@ -34,7 +34,12 @@ const CLAIM: &str = "UPDATE incident SET lease_until = 0
         AND lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER);
     UPDATE incident SET fence = fence + 1, lease_owner = ?1,
         lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?2
-    WHERE id IN (SELECT id FROM incident WHERE closed = 0 AND lease_until = 0 ORDER BY id LIMIT ?3)
+    WHERE id IN (
+        SELECT id FROM incident
+        WHERE closed = 0 AND lease_until = 0
+            AND (?4 = '[]' OR service IN (SELECT value FROM json_each(?4)))
+        ORDER BY id LIMIT ?3
+    )
     RETURNING id, fence";
 
 const RENEW: &str = "SAVEPOINT op;
@@ -53,6 +58,7 @@ const RELEASE: &str = "SAVEPOINT op;
 pub(super) async fn claim(
     conn: &mut SqliteConnection,
     owner: &str,
+    services: &str,
     (ttl_ms, ttl): (i64, Duration),
     limit: i64,
 ) -> Result<Vec<Lease>> {
@@ -66,7 +72,8 @@ pub(super) async fn claim(
             tracing::info!(owner = %driver, count, "took incidents over from a process that is gone");
         }
     }
-    let claimed = sqlx::query(CLAIM).bind(owner).bind(ttl_ms).bind(limit).fetch_all(&mut *conn);
+    let claimed = sqlx::query(CLAIM).bind(owner).bind(ttl_ms).bind(limit).bind(services);
+    let claimed = claimed.fetch_all(&mut *conn);
     let mut leases = Vec::new();
     for row in claimed.await.map_err(error)? {
         let fence: i64 = row.try_get(1).map_err(error)?;

@@ -6,6 +6,7 @@ mod counter;
 mod error;
 mod journal;
 mod lease;
+mod letter;
 mod open;
 mod read;
 mod schema;

@@ -12,7 +12,10 @@ use super::SqliteConfig;
 use super::error::failed;
 
 /// Each migration leads from the version before its own to its own, 1, 2 and so on.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_journal.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_journal.sql"),
+    include_str!("../../migrations/sqlite/0002_letter.sql"),
+];
 
 /// Marks the file as a journal: "Aegi" in ASCII.
 const APPLICATION: i64 = 0x4165_6769;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aegis_core::policy::Control;
 use aegis_core::port::{Batch, Lease, NewIncident, Opened};
-use aegis_core::{Error, Result};
+use aegis_core::{Error, IncidentId, Result};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{again, failed};
-use super::{commit, counter, lease, open};
+use super::{commit, counter, lease, letter, open};
 use crate::row::Body;
 
 /// A write, with its records encoded by the caller.
@@ -18,12 +19,13 @@ use crate::row::Body;
 pub(super) enum Write {
     Open { new: Box<NewIncident>, opened: Body, reopened: Option<Body> },
     Commit { batch: Box<Batch>, bodies: Vec<Body> },
-    Claim { owner: String, ttl_ms: i64, limit: i64, ttl: std::time::Duration },
+    Claim { owner: String, services: String, ttl_ms: i64, limit: i64, ttl: std::time::Duration },
+    Tell { id: IncidentId, body: String },
     Renew { lease: Lease, ttl_ms: i64 },
     Release(Lease),
     Reserve { counter: String, key: String, amount: u64, limit: u64 },
     Settle { counter: String, key: String, used: u64 },
-    Control(String),
+    Control { from: Control, to: String },
 }
 
 /// What a write answers.
@@ -156,9 +158,10 @@ async fn apply(conn: &mut SqliteConnection, write: &Write) -> Result<Done> {
             open::open(conn, new, opened, reopened.as_ref()).await.map(Done::Opened)
         }
         Write::Commit { batch, bodies } => commit::commit(conn, batch, bodies).await.map(Done::Seq),
-        Write::Claim { owner, ttl_ms, limit, ttl } => {
-            lease::claim(conn, owner, (*ttl_ms, *ttl), *limit).await.map(Done::Leases)
+        Write::Claim { owner, services, ttl_ms, limit, ttl } => {
+            lease::claim(conn, owner, services, (*ttl_ms, *ttl), *limit).await.map(Done::Leases)
         }
+        Write::Tell { id, body } => letter::tell(conn, id, body).await.map(Done::Seq),
         Write::Renew { lease, ttl_ms } => {
             lease::renew(conn, lease, *ttl_ms).await.map(|()| Done::Nothing)
         }
@@ -169,7 +172,9 @@ async fn apply(conn: &mut SqliteConnection, write: &Write) -> Result<Done> {
         Write::Settle { counter, key, used } => {
             counter::settle(conn, counter, key, *used).await.map(|()| Done::Nothing)
         }
-        Write::Control(body) => counter::set_control(conn, body).await.map(|()| Done::Nothing),
+        Write::Control { from, to } => {
+            counter::switch(conn, from, to).await.map(|()| Done::Nothing)
+        }
     }
 }
 

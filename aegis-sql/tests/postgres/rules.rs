@@ -72,8 +72,8 @@ async fn an_incident_of_a_dead_process_of_this_machine_is_free_at_once() {
     let elsewhere = me.replacen(parts[0], "00000000-0000-0000-0000-000000000000", 1);
     for (id, driver) in [("b", &elsewhere), ("a", &gone)] {
         journal.open(new(id)).await.unwrap();
-        assert_eq!(journal.claim(driver, LONG, 1).await.unwrap().len(), 1);
+        assert_eq!(journal.claim(driver, &[], LONG, 1).await.unwrap().len(), 1);
     }
-    let taken = journal.claim(&me, LONG, 10).await.unwrap();
+    let taken = journal.claim(&me, &[], LONG, 10).await.unwrap();
     assert_eq!(taken.iter().map(|l| l.incident.as_str()).collect::<Vec<_>>(), ["a"]);
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::policy::Control;
-use aegis_core::port::{Batch, Filter, Journal, Lease, NewIncident, Opened, Stored, Summary};
-use aegis_core::{ErrorKind, IncidentId, Result};
+use aegis_core::port::{
+    Batch, Filter, Journal, Lease, Letter, Message, NewIncident, Opened, Stored, Summary,
+};
+use aegis_core::{ErrorKind, IncidentId, Result, ServiceName};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -52,8 +54,14 @@ impl Journal for Witness {
         self.note(self.journal.commit(batch).await)
     }
 
-    async fn claim(&self, owner: &str, ttl: Duration, limit: usize) -> Result<Vec<Lease>> {
-        self.journal.claim(owner, ttl, limit).await
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        self.journal.claim(owner, services, ttl, limit).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<()> {
@@ -62,6 +70,14 @@ impl Journal for Witness {
 
     async fn release(&self, lease: &Lease) -> Result<()> {
         self.journal.release(lease).await
+    }
+
+    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
+        self.journal.tell(id, message).await
+    }
+
+    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
+        self.journal.letters(owner, limit).await
     }
 
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
@@ -88,7 +104,7 @@ impl Journal for Witness {
         self.journal.control().await
     }
 
-    async fn set_control(&self, control: Control) -> Result<()> {
-        self.journal.set_control(control).await
+    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
+        self.journal.switch(from, to).await
     }
 }

@@ -19,6 +19,7 @@ mod commit;
 mod counters;
 mod fixture;
 mod leases;
+mod letters;
 mod open;
 mod reads;
 
@@ -31,9 +32,10 @@ pub use commit::{
 };
 pub use counters::{control_comes_back, counters_keep_their_limit};
 pub use leases::{
-    an_incident_has_one_driver, leases_are_given_back, leases_are_prolonged, leases_run_out,
-    only_the_driver_writes,
+    an_incident_has_one_driver, claims_are_of_services, leases_are_given_back,
+    leases_are_prolonged, leases_run_out, only_the_driver_writes,
 };
+pub use letters::{messages_are_answered_once, messages_reach_the_driver};
 pub use open::{opening_is_atomic, reopening_has_a_horizon};
 pub use reads::{lists_are_filtered_and_paged, records_come_back_bit_for_bit};
 
@@ -53,10 +55,13 @@ where
     one_incident_releases_at_a_time(make().await).await;
     an_effect_key_is_for_one_request(make().await).await;
     an_incident_has_one_driver(make().await).await;
+    claims_are_of_services(make().await).await;
     only_the_driver_writes(make().await).await;
     leases_run_out(make().await).await;
     leases_are_prolonged(make().await).await;
     leases_are_given_back(make().await).await;
+    messages_reach_the_driver(make().await).await;
+    messages_are_answered_once(make().await).await;
     records_come_back_bit_for_bit(make().await).await;
     lists_are_filtered_and_paged(make().await).await;
     counters_keep_their_limit(make().await).await;

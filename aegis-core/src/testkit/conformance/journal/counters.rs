@@ -72,8 +72,27 @@ pub async fn control_comes_back(journal: Arc<dyn Journal>) {
     let freeze = Freeze { from: at(i64::MIN / 2), to: at(1), why: "launch \"day\"\n".into() };
     let mut control = Control::new().with_killed("3 a.m.").with_freeze(freeze);
     control.override_until = Some(at(7));
-    says.ok(journal.set_control(control.clone()).await);
-    says.same(says.ok(journal.control().await), control);
-    says.ok(journal.set_control(Control::new()).await);
+    says.ok(journal.switch(&Control::new(), control.clone()).await);
+    says.same(says.ok(journal.control().await), control.clone());
+    let says = Says("of two that switch from the same, one is Stale, and nothing is lost");
+    says.fails(journal.switch(&Control::new(), Control::new()).await, ErrorKind::Stale);
+    says.ok(journal.switch(&control, Control::new()).await);
     says.same(says.ok(journal.control().await), Control::new());
+    let switch = |n: u32| {
+        let journal = Arc::clone(&journal);
+        let to = Control::new().with_killed(n.to_string());
+        tokio::spawn(async move { journal.switch(&Control::new(), to).await })
+    };
+    let tasks: Vec<_> = (0..8).map(switch).collect();
+    let mut switched = 0;
+    for task in tasks {
+        match task.await {
+            Ok(Ok(())) => switched += 1,
+            Ok(failed) => {
+                says.fails(failed, ErrorKind::Stale);
+            }
+            Err(e) => panic!("a call to switch panicked: {e}"),
+        }
+    }
+    says.same(switched, 1);
 }

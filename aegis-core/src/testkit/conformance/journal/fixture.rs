@@ -98,7 +98,7 @@ pub(super) async fn driven(journal: &dyn Journal, says: &Says, id: &str, service
 
 /// Takes the lease of `id`, which must be the only one that is free.
 pub(super) async fn claim(journal: &dyn Journal, says: &Says, owner: &str, id: &str) -> Lease {
-    let leases = says.ok(journal.claim(owner, LONG, 10).await);
+    let leases = says.ok(journal.claim(owner, &[], LONG, 10).await);
     let ids: Vec<&str> = leases.iter().map(|l| l.incident.as_str()).collect();
     says.same(ids, vec![id]);
     says.some(leases.into_iter().next())
@@ -113,6 +113,7 @@ pub(super) fn batch(lease: &Lease, seq: u64, phase: Phase, records: Vec<Record>)
         fence: lease.fence,
         entries: (seq + 1..).zip(records).map(place).collect(),
         effects: Vec::new(),
+        letters: Vec::new(),
         phase,
         slot: SlotChange::Keep,
     }

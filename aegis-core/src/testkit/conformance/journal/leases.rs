@@ -16,8 +16,8 @@ pub async fn an_incident_has_one_driver(journal: Arc<dyn Journal>) {
         let id = format!("i{n:02}");
         says.ok(journal.open(new(&id, "shop", &id, n)).await);
     }
-    says.same(says.ok(journal.claim("a", LONG, 0).await).len(), 0);
-    let first = says.ok(journal.claim("a", LONG, 3).await);
+    says.same(says.ok(journal.claim("a", &[], LONG, 0).await).len(), 0);
+    let first = says.ok(journal.claim("a", &[], LONG, 3).await);
     let ids: Vec<&str> = first.iter().map(|l| l.incident.as_str()).collect();
     says.same(ids, vec!["i00", "i01", "i02"]);
     says.same(first.iter().all(|l| l.owner == "a" && l.ttl == LONG), true);
@@ -25,7 +25,7 @@ pub async fn an_incident_has_one_driver(journal: Arc<dyn Journal>) {
     let says = Says("of 8 that claim at once, no two get the same incident");
     let claim = |n: u32| {
         let journal = Arc::clone(&journal);
-        tokio::spawn(async move { journal.claim(&format!("o{n}"), LONG, 4).await })
+        tokio::spawn(async move { journal.claim(&format!("o{n}"), &[], LONG, 4).await })
     };
     let tasks: Vec<_> = (0..8).map(claim).collect();
     let (mut count, mut seen) = (0, BTreeSet::new());
@@ -41,14 +41,34 @@ pub async fn an_incident_has_one_driver(journal: Arc<dyn Journal>) {
         }
     }
     says.same((count, seen.len()), (17, 17));
-    says.same(says.ok(journal.claim("a", LONG, 100).await).len(), 0);
+    says.same(says.ok(journal.claim("a", &[], LONG, 100).await).len(), 0);
 
     let says = Says("a closed incident is not claimed");
     let lease = says.some(first.into_iter().next());
     let close = batch(&lease, 1, Phase::Abandoned, vec![Record::Resolved]);
     says.ok(journal.commit(close).await);
     says.ok(journal.release(&lease).await);
-    says.same(says.ok(journal.claim("a", LONG, 100).await), vec![]);
+    says.same(says.ok(journal.claim("a", &[], LONG, 100).await), vec![]);
+}
+
+/// A planner drives the services that it looks after, and leaves the others alone.
+pub async fn claims_are_of_services(journal: Arc<dyn Journal>) {
+    let says =
+        Says("a claim gives incidents of the services that it names, and of any without one");
+    for (n, service) in (0..).zip(["shop", "rates", "mail", "shop"]) {
+        let id = format!("i{n}");
+        says.ok(journal.open(new(&id, service, &id, n)).await);
+    }
+    let ids = |leases: Vec<Lease>| -> Vec<String> {
+        leases.into_iter().map(|lease| lease.incident.to_string()).collect()
+    };
+    let claim = async |services: &[&str]| {
+        let services: Vec<_> = services.iter().map(|&name| name.into()).collect();
+        ids(says.ok(journal.claim("a", &services, LONG, 10).await))
+    };
+    says.same(claim(&["nobody's"]).await, vec![]);
+    says.same(claim(&["rates", "shop"]).await, vec!["i0".into(), "i1".into(), "i3".into()]);
+    says.same(claim(&[]).await, vec!["i2".into()]);
 }
 
 /// A fencing token keeps an earlier driver from writing.
@@ -65,7 +85,7 @@ pub async fn only_the_driver_writes(journal: Arc<dyn Journal>) {
     says.fails(journal.commit(write(&nobody, 1)).await, ErrorKind::Fenced);
 
     let says = Says("a commit under a lease that ran out goes through while nobody took it");
-    let leases = says.ok(journal.claim("a", Duration::ZERO, 1).await);
+    let leases = says.ok(journal.claim("a", &[], Duration::ZERO, 1).await);
     let old = says.some(leases.into_iter().next());
     says.same(says.ok(journal.commit(write(&old, 1)).await), 2);
 
@@ -91,9 +111,9 @@ pub async fn leases_run_out(journal: Arc<dyn Journal>) {
     says.ok(journal.open(new("a", "shop", "a", 0)).await);
     let ttl = Duration::from_millis(300);
     let since = Instant::now();
-    says.same(says.ok(journal.claim("a", ttl, 1).await).len(), 1);
+    says.same(says.ok(journal.claim("a", &[], ttl, 1).await).len(), 1);
     loop {
-        let taken = says.ok(journal.claim("b", LONG, 1).await);
+        let taken = says.ok(journal.claim("b", &[], LONG, 1).await);
         if !taken.is_empty() {
             // Half of it leaves room for clocks that tick coarsely.
             says.same(since.elapsed() >= ttl / 2, true);
@@ -108,10 +128,10 @@ pub async fn leases_run_out(journal: Arc<dyn Journal>) {
 pub async fn leases_are_prolonged(journal: Arc<dyn Journal>) {
     let says = Says("a lease that is renewed lasts its ttl from then on");
     says.ok(journal.open(new("a", "shop", "a", 0)).await);
-    let leases = says.ok(journal.claim("a", Duration::ZERO, 1).await);
+    let leases = says.ok(journal.claim("a", &[], Duration::ZERO, 1).await);
     let lease = Lease { ttl: LONG, ..says.some(leases.into_iter().next()) };
     says.ok(journal.renew(&lease).await);
-    says.same(says.ok(journal.claim("b", LONG, 1).await), vec![]);
+    says.same(says.ok(journal.claim("b", &[], LONG, 1).await), vec![]);
     let write = batch(&lease, 1, Phase::Drafting, vec![Record::Resolved]);
     says.same(says.ok(journal.commit(write).await), 2);
 
@@ -132,7 +152,7 @@ pub async fn leases_are_given_back(journal: Arc<dyn Journal>) {
 
     let says = Says("giving back a lease that went to another changes nothing");
     says.ok(journal.release(&old).await);
-    says.same(says.ok(journal.claim("c", LONG, 1).await), vec![]);
+    says.same(says.ok(journal.claim("c", &[], LONG, 1).await), vec![]);
     let write = batch(&new, 1, Phase::Drafting, vec![Record::Resolved]);
     says.same(says.ok(journal.commit(write).await), 2);
 }
