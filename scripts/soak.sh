@@ -12,5 +12,8 @@ AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main
 echo "== every patch that attacks at run time, with no rule that reads it"
 AEGIS_ALL_ATTACKS=1 cargo test --locked -p aegis-local --test main at_run_time -- --nocapture
 
+echo "== PostgreSQL: connections ended mid-commit, the server crashed and started again under load"
+AEGIS_PG_RUNS=${AEGIS_PG_RUNS:-50} cargo test --locked -p aegis-sql --test main lost -- --nocapture
+
 echo "== every scenario of make heal, ten times in a row, then beside a process that takes a core"
 scripts/soak-heal.sh

@@ -34,6 +34,29 @@ async fn a_freeze_holds_the_merge_says_why_and_goes_on_when_lifted() {
 }
 
 #[tokio::test]
+async fn a_merge_that_was_not_made_since_the_base_moved_costs_no_budget() {
+    let bed = Bed::new();
+    let handle = bed.auto();
+    let now = bed.clock.now();
+    let to = now.plus(Duration::from_secs(9_000));
+    handle.freeze(Freeze { from: now, to, why: "launch day".into() }).await.unwrap();
+    let id = bed.crash(&handle).await;
+    for _ in 0..2 {
+        bed.until(&handle, &id, Phase::Merging).await;
+        // Somebody pushes while it is held, and holds it again once it was verified on that.
+        bed.world.with(|remote| drop(remote.push()));
+        handle.set_control(Control::new()).await.unwrap();
+        let moved = async || handle.incident(&id).await.unwrap().phase != Phase::Merging;
+        assert!(settle(&bed.clock, &handle, Duration::from_secs(60), moved).await);
+        handle.freeze(Freeze { from: now, to, why: "again".into() }).await.unwrap();
+    }
+    handle.set_control(Control::new()).await.unwrap();
+    let incident = bed.until(&handle, &id, Phase::Healed).await;
+    assert!(incident.submission > 1, "the base never moved under it");
+    bed.world.with(|remote| assert_eq!(remote.merges.len(), 1));
+}
+
+#[tokio::test]
 async fn the_kill_switch_stops_even_the_submit() {
     let bed = Bed::new();
     let handle = bed.auto();

@@ -6,7 +6,7 @@ use aegis_core::machine::{Entry, Phase, Record};
 use aegis_core::model::IncidentKind;
 use aegis_core::policy::Control;
 use aegis_core::port::{Letter, Message, Stored, Summary};
-use aegis_core::{Error, ErrorKind, IncidentId, Result, ServiceName, Timestamp};
+use aegis_core::{Error, ErrorKind, IncidentId, Result, Timestamp};
 use serde::Deserialize as _;
 use serde::de::value::{Error as Unknown, StrDeserializer};
 use sqlx::Row as _;
@@ -63,8 +63,8 @@ pub(crate) fn ttl_ms(ttl: Duration) -> i64 {
 
 /// Names of services as a JSON list.
 #[cfg(feature = "sqlite")]
-pub(crate) fn services_json(services: &[ServiceName]) -> String {
-    serde_json::json!(services.iter().map(ServiceName::as_str).collect::<Vec<_>>()).to_string()
+pub(crate) fn services_json(services: &[aegis_core::ServiceName]) -> String {
+    serde_json::json!(services.iter().map(|name| name.as_str()).collect::<Vec<_>>()).to_string()
 }
 
 /// The columns that [`summary`] reads.

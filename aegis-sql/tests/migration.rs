@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 
 use aegis_core::ErrorKind;
-use aegis_core::port::Journal as _;
+use aegis_core::port::{Journal as _, Message};
 use aegis_sql::SqliteJournal;
 
-use crate::shop::{driven, raw};
+use crate::shop::{driven, held, raw};
 
 #[tokio::test]
 async fn a_file_without_a_schema_is_refused_and_stays_as_it_is() {
@@ -91,4 +91,34 @@ async fn a_database_of_something_else_stays_as_it_is() {
         assert!(error.to_string().contains("of something else"), "{error}");
     }
     assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+/// A file as the first version of the schema left it, with an incident in it.
+#[tokio::test]
+async fn a_journal_of_the_previous_schema_opens_once_it_is_migrated_and_keeps_what_it_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("aegis.db");
+    raw(&file, include_str!("../migrations/sqlite/0001_journal.sql")).await;
+    let current = folder.path().join("current.db");
+    let journal = SqliteJournal::create_or_open(&current).await.unwrap();
+    let lease = driven(&journal, &["a".into()]).await.remove(0);
+    journal.commit(held(&lease, 1, "kept")).await.unwrap();
+    let before = journal.load(&"a".into()).await.unwrap().unwrap();
+    journal.close().await;
+    // Its rows, in the tables of then.
+    let sql = format!(
+        "PRAGMA application_id = 1097164649; ATTACH '{}' AS new;
+         INSERT INTO meta (key, value) VALUES ('schema', 1);
+         INSERT INTO incident SELECT * FROM new.incident;
+         INSERT INTO journal SELECT * FROM new.journal;",
+        current.display()
+    );
+    raw(&file, Box::leak(sql.into_boxed_str())).await;
+
+    let error = SqliteJournal::connect(&file).await.unwrap_err();
+    assert!(error.to_string().contains("has schema 1 and this program needs 2"), "{error}");
+    let journal = SqliteJournal::create_or_open(&file).await.unwrap();
+    assert_eq!(journal.load(&"a".into()).await.unwrap().unwrap(), before);
+    assert_eq!(journal.commit(held(&lease, 2, "on")).await.unwrap(), 3);
+    journal.tell(&"a".into(), Message::Resolved).await.unwrap();
 }

@@ -2,7 +2,8 @@
 //!
 //! [`staging`] prepares a Python environment and the shop, a small web shop whose Git history is
 //! the same on every machine. [`traffic`] sends requests to a service and writes down the answers.
-//! [`heal`] plays `make heal` on them, [`terminal`] shows it, [`report`] reads its journal.
+//! [`heal`] plays `make heal` on them, [`terminal`] shows it, [`report`] reads its journal, [`operate`]
+//! is a person's hands on it, [`replicas`] are several processes on one.
 //!
 //! ```no_run
 //! use aegis_examples::staging::{script, shop, venv};
@@ -24,6 +25,8 @@
 #![forbid(unsafe_code)]
 
 pub mod heal;
+pub mod operate;
+pub mod replicas;
 pub mod report;
 pub mod staging;
 pub mod terminal;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::example;
+
 /// A state folder with what a run leaves.
 struct Run {
     folder: tempfile::TempDir,
@@ -81,13 +83,8 @@ impl Run {
     }
 }
 
-/// The example, which every build of all targets leaves beside the tests.
 pub(crate) fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.ancestors().nth(2).unwrap();
-    let program = profile.join("examples/heal");
-    assert!(program.exists(), "build it: cargo build -p aegis-examples --example heal");
-    program
+    example("heal")
 }
 
 /// The scenario of three crash bugs alone.

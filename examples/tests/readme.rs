@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each command, and where it is run: a file, and what in it runs the command.
-const RUN_BY: [(&str, &str, &str); 7] = [
+const RUN_BY: [(&str, &str, &str); 9] = [
     ("make heal", ".github/workflows/ci.yml", "- run: make heal"),
     ("make test", ".github/workflows/ci.yml", "- run: make test"),
     ("make check", ".github/workflows/ci.yml", "- run: make check"),
@@ -17,6 +17,16 @@ const RUN_BY: [(&str, &str, &str); 7] = [
     ),
     ("cargo run -p aegis-examples --example mocked", "examples/tests/small.rs", "mocked::main()"),
     ("cargo run -p aegis-examples --example embed", "examples/tests/small.rs", "embed::run()"),
+    (
+        "cargo run -p aegis-examples --example replicas",
+        "examples/tests/replicas.rs",
+        "example(\"replicas\")",
+    ),
+    (
+        "cargo run -p aegis-examples --example operate -- --help",
+        "examples/tests/operate.rs",
+        "run(\"--help\")",
+    ),
 ];
 
 fn read(path: &str) -> String {

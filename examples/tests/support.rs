@@ -179,3 +179,12 @@ pub(crate) fn holds(expected: &Value, actual: &Value) -> bool {
     let Some(fields) = expected.as_object() else { return expected == actual };
     fields.iter().all(|(name, value)| actual.get(name).is_some_and(|it| holds(value, it)))
 }
+
+/// An example as a program, which every build of all targets leaves beside the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.ancestors().nth(2).unwrap();
+    let program = profile.join("examples").join(name);
+    assert!(program.exists(), "build it: cargo build -p aegis-examples --example {name}");
+    program
+}

@@ -15,6 +15,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod tries;
+mod words;
 
 pub use incident::{Incident, OpenEffect, Span, Watch};
 pub use phase::{AfterWithdraw, Phase, Why};

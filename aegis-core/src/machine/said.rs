@@ -21,6 +21,13 @@ impl Incident {
         }
     }
 
+    /// Whether it waits for a person's word on exactly the fix, or the revert, of this digest.
+    pub fn awaits(&self, digest: &Digest) -> bool {
+        let mut said = self.clone();
+        said.approve(digest, self.since);
+        said.approved.as_ref() == Some(digest) && said != *self
+    }
+
     fn cancel(&mut self, at: Timestamp) {
         // A write whose answer is unknown is looked up first, a revert's too.
         if self.open_effect.is_some() || (self.merged.is_none() && self.submitted) {

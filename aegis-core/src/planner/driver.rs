@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::engine::{Busy, Engine};
 use super::{notices, watches};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{IncidentId, Timestamp};
+use crate::id::{EffectKey, IncidentId, Timestamp};
 use crate::machine::{Entry, Incident, Phase, Record, Said, Step};
 use crate::model::Symptom;
 use crate::port::{self, Batch, EffectStatus, Lease, Message, SlotChange};
@@ -280,7 +280,12 @@ impl Driver {
             phase: next.phase,
             slot,
         };
+        let refunds: Vec<EffectKey> =
+            batch.entries.iter().filter_map(|e| refund(&e.record)).collect();
         self.engine.journal.commit(batch).await?;
+        for key in refunds {
+            self.refund(&key).await;
+        }
         let before = incident.phase;
         *incident = next;
         self.engine.changed(incident, Some(before));
@@ -309,6 +314,14 @@ impl Driver {
             return Ok(());
         }
         self.commit(incident, vec![record]).await
+    }
+}
+
+/// The write that a record says was not made: the base had moved on, and another comes in its place.
+fn refund(record: &Record) -> Option<EffectKey> {
+    match record {
+        Record::Answered { key, rollout: Some(Rollout::BaseMoved { .. }) } => Some(key.clone()),
+        _ => None,
     }
 }
 

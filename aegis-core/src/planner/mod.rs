@@ -30,4 +30,5 @@ mod writes;
 pub use builder::{Builder, DynPlanner, Planner, Unset};
 pub use config::{PlannerConfig, ServiceConfig, StormConfig};
 pub use handle::{Change, Handle};
+pub use notices::notice;
 pub use operator::Operator;

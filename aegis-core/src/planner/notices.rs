@@ -15,8 +15,16 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Sends a notice where the phase that was entered deserves one.
 pub(super) fn on_entering(engine: &Arc<Engine>, incident: &Incident) {
-    let urgency = match incident.phase {
-        Phase::AwaitingHuman => match incident.why {
+    let Some(notice) = notice(incident) else { return };
+    for notifier in &engine.notifiers {
+        let (engine, notifier, notice) = (Arc::clone(engine), Arc::clone(notifier), notice.clone());
+        tokio::spawn(async move { send(&engine, notifier, notice).await });
+    }
+}
+
+fn urgency(phase: Phase, why: Option<&Why>) -> Option<Urgency> {
+    Some(match phase {
+        Phase::AwaitingHuman => match why {
             Some(Why::Proposed | Why::Approval { .. } | Why::WouldHave { .. }) => {
                 Urgency::Attention
             }
@@ -24,13 +32,8 @@ pub(super) fn on_entering(engine: &Arc<Engine>, incident: &Incident) {
         },
         Phase::RolledBack => Urgency::Attention,
         Phase::Healed | Phase::Kept | Phase::SelfResolved | Phase::Abandoned => Urgency::Info,
-        _ => return,
-    };
-    let notice = notice(incident, urgency);
-    for notifier in &engine.notifiers {
-        let (engine, notifier, notice) = (Arc::clone(engine), Arc::clone(notifier), notice.clone());
-        tokio::spawn(async move { send(&engine, notifier, notice).await });
-    }
+        _ => return None,
+    })
 }
 
 async fn send(engine: &Engine, notifier: Arc<dyn Notifier>, notice: Notice) {
@@ -52,7 +55,10 @@ async fn send(engine: &Engine, notifier: Arc<dyn Notifier>, notice: Notice) {
     }
 }
 
-fn notice(incident: &Incident, urgency: Urgency) -> Notice {
+/// What a person is told about an incident where it stands: why it stopped, what it changed, how to
+/// undo that, what to do next; nothing while it is under way.
+pub fn notice(incident: &Incident) -> Option<Notice> {
+    let urgency = urgency(incident.phase, incident.why.as_ref())?;
     let case = &incident.case;
     let first = case.symptoms.first().map(|s| s.title.to_string()).unwrap_or_default();
     let title = format!("{}: {} ({first})", case.service, incident.phase.name());
@@ -78,7 +84,7 @@ fn notice(incident: &Incident, urgency: Urgency) -> Notice {
         notice.changed.push(String::from("nothing"));
     }
     notice.next = next(incident);
-    notice
+    Some(notice)
 }
 
 /// What can be done next.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, IncidentId};
-use crate::machine::{Incident, Phase, Record, Said};
+use crate::machine::{Entry, Incident, Phase, Record, Said};
 use crate::policy::{Control, Freeze};
 use crate::port::{Filter, Journal, Message, Summary};
 
@@ -63,9 +63,13 @@ impl Operator {
 
     /// One incident. Errors: `NotFound` where there is none.
     pub async fn incident(&self, id: &IncidentId) -> Result<Incident> {
+        Incident::replay(&self.history(id).await?)
+    }
+
+    /// Its records, in their order. Errors: `NotFound` where there is none.
+    pub async fn history(&self, id: &IncidentId) -> Result<Vec<Entry>> {
         let stored = self.journal.load(id).await?;
-        let stored = stored.ok_or_else(|| Error::not_found(format!("no incident {id}")))?;
-        Incident::replay(&stored.entries)
+        stored.map(|s| s.entries).ok_or_else(|| Error::not_found(format!("no incident {id}")))
     }
 
     /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to.

@@ -171,6 +171,18 @@ impl Driver {
         Ok(true)
     }
 
+    /// Gives back what a write took that was not made. Where that fails, the budget is a little smaller
+    /// than it need be.
+    pub(super) async fn refund(&self, key: &EffectKey) {
+        let limits = self.engine.policy.config().budget.limits(key, self.engine.now());
+        for limit in limits {
+            let journal = &self.engine.journal;
+            if let Err(e) = journal.settle(&limit.counter, &key.to_string(), 0).await {
+                tracing::warn!(target: "aegis", counter = limit.counter, error = %e, "not given back");
+            }
+        }
+    }
+
     /// Intent first, fenced; then the lease once more; then the write; then its answer.
     async fn write(
         &mut self,

@@ -317,7 +317,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
 
     /// Takes `amount` from a counter under `key`; `Exhausted` where its sum would pass `limit`.
     ///
-    /// The same key again changes nothing and succeeds.
+    /// The same key again changes nothing and succeeds, unless it was settled to 0: it takes anew then.
     async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()>;
 
     /// Replaces what was reserved under `key` by what was really used.

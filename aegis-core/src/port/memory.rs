@@ -154,7 +154,8 @@ impl Journal for MemoryJournal {
         }
         let closes = batch.phase.is_terminal();
         state.letters.retain(|number, (incident, _)| {
-            !batch.letters.contains(number) && !(closes && *incident == batch.incident)
+            let answered = batch.letters.contains(number);
+            !(answered || (closes && *incident == batch.incident))
         });
         if batch.phase.is_terminal() || batch.slot == SlotChange::Free {
             if state.slots.get(&service) == Some(&batch.incident) {
@@ -264,7 +265,7 @@ impl Journal for MemoryJournal {
     async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
         let mut state = self.lock();
         let taken = state.counters.entry(counter.to_owned()).or_default();
-        if taken.contains_key(key) {
+        if taken.get(key).is_some_and(|held| *held > 0) {
             return Ok(());
         }
         let sum = sum(taken);

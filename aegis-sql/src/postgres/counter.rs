@@ -11,7 +11,8 @@ use crate::row;
 /// Those who take from one counter at once follow each other; the lock goes with the transaction.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 4166))";
 
-const HELD: &str = "SELECT EXISTS (SELECT 1 FROM counter WHERE counter = $1 AND key = $2),
+const HELD: &str = "SELECT
+        EXISTS (SELECT 1 FROM counter WHERE counter = $1 AND key = $2 AND amount > 0),
         coalesce((SELECT sum(amount) FROM counter WHERE counter = $1), 0)::text";
 
 const PUT: &str = "INSERT INTO counter (counter, key, amount) VALUES ($1, $2, $3::text::numeric)

@@ -14,7 +14,8 @@ pub(super) const SUM: &str = "SELECT coalesce(sum((amount >> 32) & 0xffffffff), 
         coalesce(sum(amount & 0xffffffff), 0)
     FROM counter WHERE counter = ?1";
 
-const HELD: &str = "SAVEPOINT op; SELECT 1 FROM counter WHERE counter = ?1 AND key = ?2";
+const HELD: &str =
+    "SAVEPOINT op; SELECT 1 FROM counter WHERE counter = ?1 AND key = ?2 AND amount <> 0";
 
 const PUT: &str = "INSERT INTO counter (counter, key, amount) VALUES (?1, ?2, ?3)
     ON CONFLICT DO UPDATE SET amount = excluded.amount;

@@ -44,6 +44,16 @@ pub async fn counters_keep_their_limit(journal: Arc<dyn Journal>) {
     let max = u64::MAX - 1;
     says.fails(journal.reserve("tokens", "d", 1, max).await, ErrorKind::Exhausted);
 
+    let says = Says("a key that was settled to 0 is taken anew, and counts again");
+    says.ok(journal.reserve("given", "a", 1, 1).await);
+    says.fails(journal.reserve("given", "b", 1, 1).await, ErrorKind::Exhausted);
+    says.ok(journal.settle("given", "a", 0).await);
+    says.ok(journal.reserve("given", "b", 1, 1).await);
+    says.fails(journal.reserve("given", "a", 1, 1).await, ErrorKind::Exhausted);
+    says.ok(journal.settle("given", "b", 0).await);
+    says.ok(journal.reserve("given", "a", 1, 1).await);
+    says.same(says.ok(journal.used("given").await), 1);
+
     let says = Says("of 32 that take one at once from ten, ten succeed");
     let take = |n: u32| {
         let journal = Arc::clone(&journal);
