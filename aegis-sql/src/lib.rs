@@ -30,6 +30,9 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod archive;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod chain;
 mod owner;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -40,6 +43,9 @@ mod sqlite;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+pub use archive::Archive;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use chain::check_export;
 pub use owner::{known_dead, owner};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresConfig, PostgresJournal};

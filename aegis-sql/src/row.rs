@@ -11,10 +11,13 @@ use serde::Deserialize as _;
 use serde::de::value::{Error as Unknown, StrDeserializer};
 use sqlx::Row as _;
 
+use crate::chain::{Hash, Link, digest};
+
 /// The cells of a row, whatever the database.
 pub(crate) trait Cells {
     fn text(&self, column: &str) -> sqlx::Result<String>;
     fn number(&self, column: &str) -> sqlx::Result<i64>;
+    fn bytes(&self, column: &str) -> sqlx::Result<Vec<u8>>;
 }
 
 macro_rules! cells {
@@ -26,6 +29,10 @@ macro_rules! cells {
             }
 
             fn number(&self, column: &str) -> sqlx::Result<i64> {
+                self.try_get(column)
+            }
+
+            fn bytes(&self, column: &str) -> sqlx::Result<Vec<u8>> {
                 self.try_get(column)
             }
         }
@@ -52,6 +59,11 @@ impl Body {
         // A record is its tag, or an object with its tag as the only key; tags need no escapes.
         let kind = json.split('"').nth(1).unwrap_or_default().to_owned();
         Ok(Self { kind, json })
+    }
+
+    /// The digest of the record at its place.
+    pub(crate) fn digest(&self, seq: u64, at: Timestamp) -> Hash {
+        digest(seq, at, &self.json)
     }
 }
 
@@ -119,6 +131,20 @@ pub(crate) fn stored<R: Cells>(id: &IncidentId, row: &R, records: &[R]) -> Resul
         return Err(corrupt(&format!("the journal of incident {id}"), cause));
     }
     Ok(Stored { summary, entries })
+}
+
+/// Decodes records with their digests, as they are stored.
+pub(crate) fn links<R: Cells>(incident: &IncidentId, rows: &[R]) -> Result<Vec<Link>> {
+    let link = |row: &R| -> Result<Link, Cause> {
+        Ok(Link {
+            seq: row.number("seq")?.cast_unsigned(),
+            at: Timestamp::from_ms(row.number("at")?),
+            json: row.text("body")?,
+            digest: row.bytes("digest")?,
+        })
+    };
+    let what = format!("the records of incident {incident}");
+    rows.iter().map(link).collect::<Result<_, _>>().map_err(|e| corrupt(&what, e))
 }
 
 /// Decodes a list. One damaged row must not hide the others: loading that incident gives the error.

@@ -1,6 +1,7 @@
 //! What the journals promise, shown on real files, real processes and a real server.
 #![allow(clippy::unwrap_used)]
 
+mod archive;
 mod child;
 mod conformance;
 mod corruption;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 
 use aegis_core::ErrorKind;
 use aegis_core::port::{Journal as _, Message};
-use aegis_sql::SqliteJournal;
+use aegis_sql::{Archive as _, SqliteJournal};
 
 use crate::shop::{driven, held, raw};
 
@@ -109,8 +109,9 @@ async fn a_journal_of_the_previous_schema_opens_once_it_is_migrated_and_keeps_wh
     let sql = format!(
         "PRAGMA application_id = 1097164649; ATTACH '{}' AS new;
          INSERT INTO meta (key, value) VALUES ('schema', 1);
-         INSERT INTO incident SELECT * FROM new.incident;
-         INSERT INTO journal SELECT * FROM new.journal;",
+         INSERT INTO incident SELECT id, service, fingerprint, kind, phase, seq, fence, lease_owner,
+             lease_until, opened_at, updated_at, closed FROM new.incident;
+         INSERT INTO journal SELECT incident, seq, at, kind, body FROM new.journal;",
         current.display()
     );
     raw(&file, Box::leak(sql.into_boxed_str())).await;
@@ -120,5 +121,6 @@ async fn a_journal_of_the_previous_schema_opens_once_it_is_migrated_and_keeps_wh
     let journal = SqliteJournal::create_or_open(&file).await.unwrap();
     assert_eq!(journal.load(&"a".into()).await.unwrap().unwrap(), before);
     assert_eq!(journal.commit(held(&lease, 2, "on")).await.unwrap(), 3);
+    journal.check(&"a".into()).await.unwrap();
     journal.tell(&"a".into(), Message::Resolved).await.unwrap();
 }

@@ -20,7 +20,9 @@ CREATE TABLE incident (
     lease_until bigint NOT NULL DEFAULT 0,
     opened_at   bigint NOT NULL,
     updated_at  bigint NOT NULL,
-    closed      boolean NOT NULL DEFAULT false
+    closed      boolean NOT NULL DEFAULT false,
+    -- What its records lead to, each a link of a chain of hashes.
+    seal        bytea NOT NULL
 ) WITH (fillfactor = 70);
 
 CREATE UNIQUE INDEX incident_open ON incident (service, fingerprint) WHERE NOT closed;
@@ -33,6 +35,7 @@ CREATE TABLE journal (
     at       bigint NOT NULL,
     kind     text NOT NULL,
     body     text NOT NULL,
+    digest   bytea NOT NULL,
     PRIMARY KEY (incident, seq)
 );
 
@@ -89,6 +92,17 @@ CREATE TABLE control (
     id   bigint PRIMARY KEY CHECK (id = 1),
     body text NOT NULL
 );
+
+-- The seal once these records are added.
+CREATE FUNCTION chain(seal bytea, digests bytea[]) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    digest bytea;
+BEGIN
+    FOREACH digest IN ARRAY digests LOOP
+        seal := sha256(seal || digest);
+    END LOOP;
+    RETURN seal;
+END $$;
 
 -- Ends a statement that did part of a transition, so that nothing of it stays.
 CREATE FUNCTION refuse(code text, why text) RETURNS boolean LANGUAGE plpgsql AS $$

@@ -13,14 +13,15 @@ use crate::row::Body;
 /// The whole transition. Where a key was used for another request or the turn is another's, the
 /// statement fails, and nothing of it stays.
 const COMMIT: &str = "WITH moved AS (
-        UPDATE incident SET seq = $4, phase = $5, closed = $6, updated_at = coalesce($7, updated_at)
+        UPDATE incident SET seq = $4, phase = $5, closed = $6, updated_at = coalesce($7, updated_at),
+            seal = chain(seal, $21::bytea[])
         WHERE id = $1 AND fence = $2 AND seq = $3 AND lease_owner IS NOT NULL
         RETURNING service
     ), written AS (
-        INSERT INTO journal (incident, seq, at, kind, body)
-        SELECT $1, r.seq, r.at, r.kind, r.body
-        FROM moved, unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[])
-            AS r (seq, at, kind, body)
+        INSERT INTO journal (incident, seq, at, kind, body, digest)
+        SELECT $1, r.seq, r.at, r.kind, r.body, r.digest
+        FROM moved, unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $21::bytea[])
+            AS r (seq, at, kind, body, digest)
     ), kept AS (
         INSERT INTO effect (service, incident, attempt, kind, request, status)
         SELECT e.service, e.incident, e.attempt, e.kind, e.request, e.status
@@ -56,14 +57,15 @@ const COMMIT: &str = "WITH moved AS (
 
 /// The same for what comes most often: records and nothing else.
 const APPEND: &str = "WITH moved AS (
-        UPDATE incident SET seq = $4, phase = $5, updated_at = coalesce($6, updated_at)
+        UPDATE incident SET seq = $4, phase = $5, updated_at = coalesce($6, updated_at),
+            seal = chain(seal, $11::bytea[])
         WHERE id = $1 AND fence = $2 AND seq = $3 AND lease_owner IS NOT NULL
         RETURNING id
     )
-    INSERT INTO journal (incident, seq, at, kind, body)
-    SELECT moved.id, r.seq, r.at, r.kind, r.body
-    FROM moved, unnest($7::bigint[], $8::bigint[], $9::text[], $10::text[])
-        AS r (seq, at, kind, body)";
+    INSERT INTO journal (incident, seq, at, kind, body, digest)
+    SELECT moved.id, r.seq, r.at, r.kind, r.body, r.digest
+    FROM moved, unnest($7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::bytea[])
+        AS r (seq, at, kind, body, digest)";
 
 const STATE: &str = "SELECT i.seq, i.fence = $2 AND i.lease_owner IS NOT NULL, j.body
     FROM incident i LEFT JOIN journal j ON j.incident = i.id AND j.seq = $3
@@ -87,6 +89,8 @@ pub(super) async fn once(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Resul
     let times: Vec<i64> = batch.entries.iter().map(|e| e.at.as_ms()).collect();
     let kinds: Vec<&str> = bodies.iter().map(|b| b.kind.as_str()).collect();
     let texts: Vec<&str> = bodies.iter().map(|b| b.json.as_str()).collect();
+    let records = batch.entries.iter().zip(bodies);
+    let digests: Vec<Vec<u8>> = records.map(|(e, b)| b.digest(e.seq, e.at).to_vec()).collect();
     let (take, closes) = (batch.slot == SlotChange::Take, batch.phase.is_terminal());
     let free = batch.slot == SlotChange::Free || closes;
     let letters: Vec<i64> = batch.letters.iter().map(|n| n.cast_signed()).collect();
@@ -100,6 +104,7 @@ pub(super) async fn once(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Resul
     let at = times.last().copied();
     let moved = if plain {
         let query = query.bind(at).bind(seqs).bind(times).bind(kinds).bind(texts);
+        let query = query.bind(digests);
         query.execute(pool).await.map(|done| done.rows_affected() > 0)
     } else {
         let column = |of: fn(&Effect) -> String| effects.iter().map(of).collect::<Vec<String>>();
@@ -118,6 +123,7 @@ pub(super) async fn once(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Resul
             .bind(take)
             .bind(free)
             .bind(letters)
+            .bind(digests)
             .fetch_optional(pool)
             .await
             .map(|row| row.is_some())

@@ -69,6 +69,10 @@ impl PostgresJournal {
         Self::connect(url).await
     }
 
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Closes the connections.
     pub async fn close(self) {
         self.pool.close().await;

@@ -1,5 +1,6 @@
 //! The journal on PostgreSQL, for many replicas.
 
+mod archive;
 mod commit;
 mod config;
 mod counter;

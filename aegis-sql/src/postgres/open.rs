@@ -6,6 +6,7 @@ use aegis_core::{Error, IncidentId, Result, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
+use crate::chain::first;
 use crate::row::Body;
 
 const OPEN: &str = "SELECT id FROM incident WHERE service = $1 AND fingerprint = $2 AND NOT closed";
@@ -19,16 +20,20 @@ const LAST_CLOSED: &str = "SELECT id, seq, updated_at FROM incident
 
 const REOPEN: &str = "WITH again AS (
         UPDATE incident SET seq = $2, updated_at = $3, phase = $4, closed = false,
-            lease_owner = NULL, lease_until = 0
+            lease_owner = NULL, lease_until = 0, seal = chain(seal, ARRAY[$7])
         WHERE id = $1 RETURNING id
     )
-    INSERT INTO journal (incident, seq, at, kind, body) SELECT id, $2, $3, $5, $6 FROM again";
+    INSERT INTO journal (incident, seq, at, kind, body, digest)
+    SELECT id, $2, $3, $5, $6, $7 FROM again";
 
 const CREATE: &str = "WITH created AS (
-        INSERT INTO incident (id, service, fingerprint, kind, phase, seq, opened_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, 1, $6, $6) ON CONFLICT (id) DO NOTHING RETURNING id
+        INSERT INTO incident
+            (id, service, fingerprint, kind, phase, seq, opened_at, updated_at, seal)
+        VALUES ($1, $2, $3, $4, $5, 1, $6, $6, chain($10, ARRAY[$9]))
+        ON CONFLICT (id) DO NOTHING RETURNING id
     )
-    INSERT INTO journal (incident, seq, at, kind, body) SELECT id, 1, $6, $7, $8 FROM created";
+    INSERT INTO journal (incident, seq, at, kind, body, digest)
+    SELECT id, 1, $6, $7, $8, $9 FROM created";
 
 pub(super) async fn open(
     pool: &PgPool,
@@ -69,7 +74,8 @@ async fn locked(
             let seq: i64 = row.try_get(1)?;
             let again = sqlx::query(REOPEN).bind(&id).bind(seq + 1).bind(new.at.as_ms());
             let again = again.bind(Phase::Diagnosing.name()).bind(&body.kind).bind(&body.json);
-            again.execute(conn).await?;
+            let digest = body.digest(seq.cast_unsigned() + 1, new.at);
+            again.bind(&digest[..]).execute(conn).await?;
             return Ok(Ok(Opened::Reopened(IncidentId::new(id))));
         }
     }
@@ -82,6 +88,8 @@ async fn locked(
         .bind(new.at.as_ms())
         .bind(&opened.kind)
         .bind(&opened.json)
+        .bind(&opened.digest(1, new.at)[..])
+        .bind(&first(&new.id)[..])
         .execute(conn)
         .await?;
     if created.rows_affected() == 0 {

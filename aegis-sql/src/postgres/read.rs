@@ -9,11 +9,12 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
 use super::error::failed;
 use crate::row::{self, SUMMARY};
 
+/// One snapshot, so that a row and its records are of one moment.
+pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 pub(super) async fn load(pool: &PgPool, id: &IncidentId) -> Result<Option<Stored>> {
     let error = |e| failed(&format!("loading incident {id}"), e);
-    // One snapshot, so that the row and its records are of one moment.
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut tx = pool.begin_with(begin).await.map_err(error)?;
+    let mut tx = pool.begin_with(SNAPSHOT).await.map_err(error)?;
     let sql = format!("SELECT {SUMMARY} FROM incident WHERE id = $1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&mut *tx).await;
     let Some(row) = row.map_err(error)? else { return Ok(None) };

@@ -10,12 +10,13 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::error::failed;
 use super::writer::{missing_or, release};
+use crate::chain::{Hash, next};
 use crate::row::Body;
 
 const MOVE: &str = "SAVEPOINT op;
     UPDATE incident SET seq = ?4, phase = ?5, closed = ?6, updated_at = coalesce(?7, updated_at)
     WHERE id = ?1 AND fence = ?2 AND seq = ?3 AND lease_owner IS NOT NULL
-    RETURNING service";
+    RETURNING service, seal";
 
 const DRIVEN: &str =
     "SELECT 1 FROM incident WHERE id = ?1 AND fence = ?2 AND lease_owner IS NOT NULL";
@@ -57,6 +58,7 @@ pub(super) async fn commit(
         .map_err(|e| error(id, e))?;
     let Some(row) = rows.first() else { return Err(refused(conn, batch).await) };
     let service: String = row.try_get(0).map_err(|e| error(id, e))?;
+    let seal: Vec<u8> = row.try_get(1).map_err(|e| error(id, e))?;
     for effect in &batch.effects {
         keep_effect(conn, id, effect).await?;
     }
@@ -72,36 +74,41 @@ pub(super) async fn commit(
         let free = sqlx::query(FREE).bind(&service).bind(id.as_str());
         free.execute(&mut *conn).await.map_err(|e| error(id, e))?;
     }
-    append(conn, id, &batch.entries, bodies).await?;
+    append(conn, id, (&batch.entries, bodies), seal).await?;
     Ok(seq)
 }
 
-/// Writes the records and ends the savepoint.
+/// Writes the records, moves the seal on, and ends the savepoint.
 async fn append(
     conn: &mut SqliteConnection,
     id: &IncidentId,
-    entries: &[Entry],
-    bodies: &[Body],
+    (entries, bodies): (&[Entry], &[Body]),
+    mut seal: Vec<u8>,
 ) -> Result<()> {
     let chunks = entries.len().div_ceil(CHUNK);
     if chunks == 0 {
         return release(conn).await;
     }
     for (n, (entries, bodies)) in entries.chunks(CHUNK).zip(bodies.chunks(CHUNK)).enumerate() {
-        let mut sql = String::from("INSERT INTO journal (incident, seq, at, kind, body) VALUES");
+        let mut sql =
+            String::from("INSERT INTO journal (incident, seq, at, kind, body, digest) VALUES");
         for row in 0..entries.len() {
             let comma = if row == 0 { "" } else { "," };
-            let [seq, at, kind, body] = [2, 3, 4, 5].map(|n| row * 4 + n);
+            let [seq, at, kind, body, digest] = [3, 4, 5, 6, 7].map(|n| row * 5 + n);
             // Writing to a String can't fail.
-            let _ = write!(sql, "{comma} (?1, ?{seq}, ?{at}, ?{kind}, ?{body})");
+            let _ = write!(sql, "{comma} (?1, ?{seq}, ?{at}, ?{kind}, ?{body}, ?{digest})");
         }
+        sql.push_str("; UPDATE incident SET seal = ?2 WHERE id = ?1");
         if n + 1 == chunks {
             sql.push_str("; RELEASE op");
         }
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str());
-        for (entry, body) in entries.iter().zip(bodies) {
+        let digests: Vec<Hash> =
+            entries.iter().zip(bodies).map(|(e, body)| body.digest(e.seq, e.at)).collect();
+        seal = digests.iter().fold(seal, |seal, digest| next(&seal, digest).to_vec());
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).bind(seal.clone());
+        for ((entry, body), digest) in entries.iter().zip(bodies).zip(&digests) {
             let (seq, at) = (entry.seq.cast_signed(), entry.at.as_ms());
-            query = query.bind(seq).bind(at).bind(&body.kind).bind(&body.json);
+            query = query.bind(seq).bind(at).bind(&body.kind).bind(&body.json).bind(&digest[..]);
         }
         query.execute(&mut *conn).await.map_err(|e| error(id, e))?;
     }

@@ -113,7 +113,11 @@ impl SqliteJournal {
         let _ = self.writer.await;
     }
 
-    async fn write(&self, write: Write) -> Result<Done> {
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    pub(super) async fn write(&self, write: Write) -> Result<Done> {
         let gone = || {
             let why = "the task that writes the journal has ended, with its runtime";
             Error::unavailable(why).at("journal")
@@ -125,7 +129,7 @@ impl SqliteJournal {
 }
 
 /// An answer that belongs to another write.
-fn mismatch<T>(done: &Done) -> Result<T> {
+pub(super) fn mismatch<T>(done: &Done) -> Result<T> {
     Err(Error::internal(format!("the journal's writer answered {done:?}")).at("journal"))
 }
 

@@ -1,5 +1,6 @@
 //! The journal on SQLite, for one machine.
 
+mod archive;
 mod commit;
 mod config;
 mod counter;

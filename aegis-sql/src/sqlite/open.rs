@@ -8,27 +8,28 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::error::failed;
 use super::writer::release;
+use crate::chain;
 use crate::row::Body;
 
 const OPEN: &str = "SAVEPOINT op;
     SELECT id FROM incident WHERE service = ?1 AND fingerprint = ?2 AND closed = 0";
 
-const LAST_CLOSED: &str = "SELECT id, seq, updated_at FROM incident
+const LAST_CLOSED: &str = "SELECT id, seq, updated_at, seal FROM incident
     WHERE service = ?1 AND fingerprint = ?2 AND closed = 1
     ORDER BY updated_at DESC, id DESC LIMIT 1";
 
 const REOPEN: &str = "UPDATE incident SET seq = ?2, updated_at = ?3, phase = ?4, closed = 0,
-        lease_owner = NULL, lease_until = 0
+        lease_owner = NULL, lease_until = 0, seal = ?8
     WHERE id = ?1;
-    INSERT INTO journal (incident, seq, at, kind, body) VALUES (?1, ?2, ?3, ?5, ?6);
+    INSERT INTO journal (incident, seq, at, kind, body, digest) VALUES (?1, ?2, ?3, ?5, ?6, ?7);
     RELEASE op";
 
 const CREATE: &str = "INSERT INTO incident
-        (id, service, fingerprint, kind, phase, seq, opened_at, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6) ON CONFLICT (id) DO NOTHING RETURNING id";
+        (id, service, fingerprint, kind, phase, seq, opened_at, updated_at, seal)
+    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7) ON CONFLICT (id) DO NOTHING RETURNING id";
 
-const FIRST: &str = "INSERT INTO journal (incident, seq, at, kind, body)
-    VALUES (?1, 1, ?2, ?3, ?4);
+const FIRST: &str = "INSERT INTO journal (incident, seq, at, kind, body, digest)
+    VALUES (?1, 1, ?2, ?3, ?4, ?5);
     RELEASE op";
 
 pub(super) async fn open(
@@ -54,6 +55,8 @@ pub(super) async fn open(
         {
             let id: String = row.try_get(0).map_err(error)?;
             let seq: i64 = row.try_get(1).map_err(error)?;
+            let seal: Vec<u8> = row.try_get(3).map_err(error)?;
+            let digest = body.digest(seq.cast_unsigned() + 1, new.at);
             sqlx::query(REOPEN)
                 .bind(&id)
                 .bind(seq + 1)
@@ -61,12 +64,15 @@ pub(super) async fn open(
                 .bind(Phase::Diagnosing.name())
                 .bind(&body.kind)
                 .bind(&body.json)
+                .bind(&digest[..])
+                .bind(&chain::next(&seal, &digest)[..])
                 .execute(conn)
                 .await
                 .map_err(error)?;
             return Ok(Opened::Reopened(IncidentId::new(id)));
         }
     }
+    let digest = opened.digest(1, new.at);
     let created = sqlx::query(CREATE)
         .bind(new.id.as_str())
         .bind(service)
@@ -74,6 +80,7 @@ pub(super) async fn open(
         .bind(new.kind.as_str())
         .bind(new.phase().name())
         .bind(new.at.as_ms())
+        .bind(&chain::next(&chain::first(&new.id), &digest)[..])
         .fetch_all(&mut *conn)
         .await
         .map_err(error)?;
@@ -85,6 +92,7 @@ pub(super) async fn open(
         .bind(new.at.as_ms())
         .bind(&opened.kind)
         .bind(&opened.json)
+        .bind(&digest[..])
         .execute(conn)
         .await
         .map_err(error)?;

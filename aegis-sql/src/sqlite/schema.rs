@@ -4,17 +4,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use aegis_core::{Error, ErrorKind, Result};
+use aegis_core::{Error, ErrorKind, IncidentId, Result, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
 
 use super::SqliteConfig;
 use super::error::failed;
+use crate::chain;
 
 /// Each migration leads from the version before its own to its own, 1, 2 and so on.
 const MIGRATIONS: [&str; 2] = [
     include_str!("../../migrations/sqlite/0001_journal.sql"),
-    include_str!("../../migrations/sqlite/0002_letter.sql"),
+    include_str!("../../migrations/sqlite/0002_letters_and_seals.sql"),
 ];
 
 /// Marks the file as a journal: "Aegi" in ASCII.
@@ -129,6 +130,9 @@ async fn apply(conn: &mut SqliteConnection) -> sqlx::Result<()> {
     for migration in MIGRATIONS.iter().skip(from) {
         sqlx::raw_sql(*migration).execute(&mut *tx).await?;
     }
+    if from == 1 {
+        seal(&mut tx).await?;
+    }
     if from < MIGRATIONS.len() {
         let pragma = format!("PRAGMA application_id = {APPLICATION}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(pragma)).execute(&mut *tx).await?;
@@ -138,6 +142,38 @@ async fn apply(conn: &mut SqliteConnection) -> sqlx::Result<()> {
             .await?;
     }
     tx.commit().await
+}
+
+/// Seals what was written before there were seals.
+async fn seal(conn: &mut SqliteConnection) -> sqlx::Result<()> {
+    // The records stay as they are: what is added is beside them.
+    let trigger = "DROP TRIGGER journal_is_append_only";
+    sqlx::query(trigger).execute(&mut *conn).await?;
+    for row in sqlx::query("SELECT id FROM incident").fetch_all(&mut *conn).await? {
+        let id = IncidentId::new(row.try_get::<String, _>(0)?);
+        let records = "SELECT seq, at, body FROM journal WHERE incident = ?1 ORDER BY seq";
+        let mut seal = chain::first(&id);
+        for row in sqlx::query(records).bind(id.as_str()).fetch_all(&mut *conn).await? {
+            let (seq, at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let body: String = row.try_get(2)?;
+            let digest = chain::digest(seq.cast_unsigned(), Timestamp::from_ms(at), &body);
+            seal = chain::next(&seal, &digest);
+            let put = "UPDATE journal SET digest = ?3 WHERE incident = ?1 AND seq = ?2";
+            let put = sqlx::query(put).bind(id.as_str()).bind(seq).bind(&digest[..]);
+            put.execute(&mut *conn).await?;
+        }
+        let put = sqlx::query("UPDATE incident SET seal = ?2 WHERE id = ?1").bind(id.as_str());
+        put.bind(&seal[..]).execute(&mut *conn).await?;
+    }
+    sqlx::raw_sql(
+        "CREATE TRIGGER journal_is_append_only BEFORE UPDATE ON journal
+         BEGIN
+             SELECT RAISE(ABORT, 'the journal is append-only');
+         END;",
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 async fn find(conn: &mut SqliteConnection) -> sqlx::Result<Found> {

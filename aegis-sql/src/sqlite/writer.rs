@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aegis_core::policy::Control;
 use aegis_core::port::{Batch, Lease, NewIncident, Opened};
-use aegis_core::{Error, IncidentId, Result};
+use aegis_core::{Error, IncidentId, Result, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{again, failed};
-use super::{commit, counter, lease, letter, open};
+use super::{archive, commit, counter, lease, letter, open};
 use crate::row::Body;
 
 /// A write, with its records encoded by the caller.
@@ -21,6 +21,7 @@ pub(super) enum Write {
     Commit { batch: Box<Batch>, bodies: Vec<Body> },
     Claim { owner: String, services: String, ttl_ms: i64, limit: i64, ttl: std::time::Duration },
     Tell { id: IncidentId, body: String },
+    Prune { before: Timestamp, limit: i64 },
     Renew { lease: Lease, ttl_ms: i64 },
     Release(Lease),
     Reserve { counter: String, key: String, amount: u64, limit: u64 },
@@ -160,6 +161,9 @@ async fn apply(conn: &mut SqliteConnection, write: &Write) -> Result<Done> {
         Write::Commit { batch, bodies } => commit::commit(conn, batch, bodies).await.map(Done::Seq),
         Write::Claim { owner, services, ttl_ms, limit, ttl } => {
             lease::claim(conn, owner, services, (*ttl_ms, *ttl), *limit).await.map(Done::Leases)
+        }
+        Write::Prune { before, limit } => {
+            archive::prune(conn, *before, *limit).await.map(Done::Seq)
         }
         Write::Tell { id, body } => letter::tell(conn, id, body).await.map(Done::Seq),
         Write::Renew { lease, ttl_ms } => {

@@ -7,3 +7,8 @@ CREATE TABLE letter (
 ) STRICT;
 
 CREATE INDEX letter_incident ON letter (incident, number);
+
+-- A digest of each record, and of each incident's records in their order: what was changed shows.
+
+ALTER TABLE journal ADD COLUMN digest BLOB;
+ALTER TABLE incident ADD COLUMN seal BLOB;
