@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod checker;
+mod crash;
 mod environment;
 mod healing;
 mod history;
