@@ -1,6 +1,7 @@
 //! Three processes on one PostgreSQL journal; one of them is killed in the middle of its work.
 //!
-//! With `--database URL` the journal is in a database of yours, in the schema `aegis`; otherwise in a
+//! With `--kills N` so many are killed, at moments of chance, and others take their places. With
+//! `--database URL` the journal is in a database of yours, in the schema `aegis`; otherwise in a
 //! private server that ends with this program.
 
 use std::collections::BTreeSet;
@@ -32,18 +33,33 @@ impl Drop for Replica {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words[..] {
-        [] => play(None).await,
-        ["--database", url] => play(Some(url)).await,
-        ["--replica", url, repository, state] => {
-            Ok(replica(url, PathBuf::from(repository), PathBuf::from(state)).await?)
-        }
-        _ => Err("usage: replicas [--database postgres://user@host/database]".into()),
+    if let [word, url, repository, state] = &words[..]
+        && word == "--replica"
+    {
+        return Ok(replica(url, PathBuf::from(repository), PathBuf::from(state)).await?);
     }
+    let (mut database, mut kills) = (None, 1);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or(USAGE)?;
+        match word.as_str() {
+            "--database" => database = Some(value.as_str()),
+            "--kills" => kills = value.parse().map_err(|_| USAGE)?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    play(database, kills).await
 }
 
-async fn play(database: Option<&str>) -> Result<(), Box<dyn Error>> {
+const USAGE: &str = "usage: replicas [--kills N] [--database postgres://user@host/database]";
+
+/// A number of chance below `most`.
+fn chance(most: u64) -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0) % most
+}
+
+async fn play(database: Option<&str>, mut kills: u32) -> Result<(), Box<dyn Error>> {
     let mut terminal = Terminal::stdout();
     let folder = tempfile::tempdir()?;
     let (repository, state) = (folder.path().join("services.git"), folder.path().join("state"));
@@ -67,6 +83,7 @@ async fn play(database: Option<&str>) -> Result<(), Box<dyn Error>> {
     terminal.line(Tone::Title, "three processes look after six broken services");
     let began = Instant::now();
     let mut known = std::collections::BTreeMap::new();
+    let mut next = Instant::now() + Duration::from_millis(chance(1_000));
     let healed = loop {
         let mut incidents = operator.list(&Filter::new()).await?;
         incidents.retain(|s| !before.contains(&s.id));
@@ -82,9 +99,15 @@ async fn play(database: Option<&str>) -> Result<(), Box<dyn Error>> {
                 Phase::Submitting | Phase::Merging | Phase::GoingLive | Phase::Watching
             )
         };
-        if replicas.len() == 3 && incidents.iter().any(shipping) {
-            drop(replicas.pop());
+        if kills > 0 && Instant::now() > next && incidents.iter().any(shipping) {
+            kills -= 1;
+            let one = usize::try_from(chance(replicas.len() as u64))?;
+            drop(replicas.swap_remove(one));
             terminal.line(Tone::Bad, "one process is killed");
+            if kills > 0 {
+                replicas.push(start()?);
+            }
+            next = Instant::now() + Duration::from_millis(chance(4_000));
         }
         if done == SERVICES.len() || began.elapsed() > PATIENCE {
             break incidents;

@@ -12,8 +12,17 @@ AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main
 echo "== every patch that attacks at run time, with no rule that reads it"
 AEGIS_ALL_ATTACKS=1 cargo test --locked -p aegis-local --test main at_run_time -- --nocapture
 
+echo "== killed at every point of an incident's life, then again and again by seed"
+AEGIS_CRASH_POINTS=${AEGIS_CRASH_POINTS:-1000} AEGIS_CRASH_SEEDS=${AEGIS_CRASH_SEEDS:-200} \
+  cargo test --locked -p aegis-examples --test main crash:: -- --nocapture
+
 echo "== PostgreSQL: connections ended mid-commit, the server crashed and started again under load"
 AEGIS_PG_RUNS=${AEGIS_PG_RUNS:-50} cargo test --locked -p aegis-sql --test main lost -- --nocapture
+
+echo "== replicas on PostgreSQL, killed at random"
+for run in $(seq "${AEGIS_REPLICA_RUNS:-50}"); do
+  cargo run --locked -q -p aegis-examples --example replicas -- --kills $((run % 4 + 1)) | tail -1
+done
 
 echo "== every scenario of make heal, ten times in a row, then beside a process that takes a core"
 scripts/soak-heal.sh
