@@ -56,8 +56,9 @@ doc:
 deny: $(DENY)
 	$(DENY) --locked --offline check licenses bans sources
 
+# Without optimisation: compiling it takes longer than all that it is asked.
 $(DENY):
-	$(CARGO) install --locked --root target/tools --version $(DENY_VERSION) cargo-deny
+	$(CARGO) install --debug --locked --root target/tools --version $(DENY_VERSION) cargo-deny
 
 forbidden:
 	./scripts/core-tree.sh
