@@ -121,3 +121,32 @@ async fn a_server_that_crashes_or_is_started_again_under_load_loses_nothing() {
     load.progress(50).await;
     load.end().await;
 }
+
+/// A commit that waits for a standby that is not there is on the disk already: ended then, nobody was
+/// told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_whose_answer_was_lost_is_found_and_not_made_again() {
+    let cluster = Cluster::start().unwrap();
+    let journal = PostgresJournal::create_or_open(&cluster.url()).await.unwrap();
+    let lease = driven(&journal, &["a".into()]).await.remove(0);
+    let mut admin = PgConnection::connect(&cluster.url()).await.unwrap();
+    let standby = "ALTER SYSTEM SET synchronous_standby_names = 'nobody'";
+    sqlx::query(standby).execute(&mut admin).await.unwrap();
+    sqlx::query("SELECT pg_reload_conf()").execute(&mut admin).await.unwrap();
+    let (own, batch) = (journal.clone(), held(&lease, 1, "once"));
+    let commit = tokio::spawn(async move { own.commit(batch).await });
+    let waiting = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE application_name = 'aegis' AND wait_event = 'SyncRep'";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let ended: i64 = sqlx::query_scalar(waiting).fetch_one(&mut admin).await.unwrap();
+        if ended > 0 {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "no commit waits for a standby");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(commit.await.unwrap().unwrap(), 2);
+    let stored = journal.load(&"a".into()).await.unwrap().unwrap();
+    assert_eq!(stored.entries.len(), 2);
+}
