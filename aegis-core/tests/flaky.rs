@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use aegis_core::policy::Control;
 use aegis_core::port::{
-    Batch, Filter, Journal, Lease, Letter, MemoryJournal, Message, NewIncident, Opened, Stored,
-    Summary,
+    Batch, Journal, JournalLayer, Lease, MemoryJournal, NewIncident, Opened, Stored,
 };
 use aegis_core::{Error, IncidentId, Result, ServiceName};
 use async_trait::async_trait;
@@ -36,7 +35,11 @@ fn unless(flag: &AtomicBool) -> Result<()> {
 }
 
 #[async_trait]
-impl Journal for Flaky {
+impl JournalLayer for Flaky {
+    fn inner(&self) -> &dyn Journal {
+        &*self.inner
+    }
+
     async fn open(&self, new: NewIncident) -> Result<Opened> {
         unless(&self.no_open)?;
         self.inner.open(new).await
@@ -65,37 +68,9 @@ impl Journal for Flaky {
         Ok(leases)
     }
 
-    async fn renew(&self, lease: &Lease) -> Result<()> {
-        self.inner.renew(lease).await
-    }
-
-    async fn release(&self, lease: &Lease) -> Result<()> {
-        self.inner.release(lease).await
-    }
-
-    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
-        self.inner.tell(id, message).await
-    }
-
-    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
-        self.inner.letters(owner, limit).await
-    }
-
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
         unless(&self.no_load)?;
         self.inner.load(id).await
-    }
-
-    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
-        self.inner.list(filter).await
-    }
-
-    async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
-        self.inner.reserve(counter, key, amount, limit).await
-    }
-
-    async fn settle(&self, counter: &str, key: &str, used: u64) -> Result<()> {
-        self.inner.settle(counter, key, used).await
     }
 
     async fn used(&self, counter: &str) -> Result<u64> {
@@ -108,9 +83,5 @@ impl Journal for Flaky {
         // As a real one would, between a read and the write that follows it.
         tokio::task::yield_now().await;
         control
-    }
-
-    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
-        self.inner.switch(from, to).await
     }
 }

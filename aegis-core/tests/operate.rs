@@ -14,13 +14,18 @@ use aegis_core::testkit::stages::Passes;
 
 use crate::bed::Bed;
 
+/// Nothing is merged for some hours.
+async fn freeze(bed: &Bed, handle: &Handle, why: &str) {
+    let from = bed.clock.now();
+    let to = from.plus(Duration::from_secs(9_000));
+    handle.freeze(Freeze { from, to, why: why.into() }).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_freeze_holds_the_merge_says_why_and_goes_on_when_lifted() {
     let bed = Bed::new();
     let handle = bed.auto();
-    let now = bed.clock.now();
-    let to = now.plus(Duration::from_secs(9_000));
-    handle.freeze(Freeze { from: now, to, why: "launch day".into() }).await.unwrap();
+    freeze(&bed, &handle, "launch day").await;
     let id = bed.crash(&handle).await;
     let incident = bed.until(&handle, &id, Phase::Merging).await;
     let held = async || handle.incident(&id).await.unwrap().held.is_some();
@@ -37,9 +42,7 @@ async fn a_freeze_holds_the_merge_says_why_and_goes_on_when_lifted() {
 async fn a_merge_that_was_not_made_since_the_base_moved_costs_no_budget() {
     let bed = Bed::new();
     let handle = bed.auto();
-    let now = bed.clock.now();
-    let to = now.plus(Duration::from_secs(9_000));
-    handle.freeze(Freeze { from: now, to, why: "launch day".into() }).await.unwrap();
+    freeze(&bed, &handle, "launch day").await;
     let id = bed.crash(&handle).await;
     for _ in 0..2 {
         bed.until(&handle, &id, Phase::Merging).await;
@@ -48,7 +51,7 @@ async fn a_merge_that_was_not_made_since_the_base_moved_costs_no_budget() {
         handle.set_control(Control::new()).await.unwrap();
         let moved = async || handle.incident(&id).await.unwrap().phase != Phase::Merging;
         assert!(settle(&bed.clock, &handle, Duration::from_secs(60), moved).await);
-        handle.freeze(Freeze { from: now, to, why: "again".into() }).await.unwrap();
+        freeze(&bed, &handle, "again").await;
     }
     handle.set_control(Control::new()).await.unwrap();
     let incident = bed.until(&handle, &id, Phase::Healed).await;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use aegis_core::machine::{Entry, Phase, Record};
 use aegis_core::model::IncidentKind;
 use aegis_core::policy::Control;
-use aegis_core::port::{Letter, Message, Stored, Summary};
-use aegis_core::{Error, ErrorKind, IncidentId, Result, Timestamp};
+use aegis_core::port::{Filter, Letter, Message, Stored, Summary};
+use aegis_core::{Error, IncidentId, Result, Timestamp};
 use serde::Deserialize as _;
 use serde::de::value::{Error as Unknown, StrDeserializer};
-use sqlx::Row as _;
+use sqlx::{Database, Encode, QueryBuilder, Row as _, Type};
 
 use crate::chain::{Hash, Link, digest};
 
@@ -73,15 +73,35 @@ pub(crate) fn ttl_ms(ttl: Duration) -> i64 {
     i64::try_from(ttl.as_millis()).unwrap_or(CENTURY_MS).min(CENTURY_MS)
 }
 
-/// Names of services as a JSON list.
-#[cfg(feature = "sqlite")]
-pub(crate) fn services_json(services: &[aegis_core::ServiceName]) -> String {
-    serde_json::json!(services.iter().map(|name| name.as_str()).collect::<Vec<_>>()).to_string()
-}
-
 /// The columns that [`summary`] reads.
 pub(crate) const SUMMARY: &str =
     "id, service, fingerprint, kind, phase, opened_at, updated_at, seq";
+
+/// The statement that lists what a filter lets through; `open` and `closed` are how the database's
+/// tables tell the two apart.
+pub(crate) fn listed<'f, DB>(filter: &'f Filter, [open, closed]: [&str; 2]) -> QueryBuilder<DB>
+where
+    DB: Database,
+    &'f str: Encode<'f, DB> + Type<DB>,
+    i64: Encode<'f, DB> + Type<DB>,
+{
+    let mut sql = QueryBuilder::new(format!("SELECT {SUMMARY} FROM incident WHERE true"));
+    if let Some(service) = &filter.service {
+        sql.push(" AND service = ").push_bind(service.as_str());
+    }
+    if let Some(fingerprint) = &filter.fingerprint {
+        sql.push(" AND fingerprint = ").push_bind(fingerprint.as_str());
+    }
+    if let Some(is_open) = filter.open {
+        sql.push(" AND ").push(if is_open { open } else { closed });
+    }
+    if let Some(before) = &filter.before {
+        sql.push(" AND id < ").push_bind(before.as_str());
+    }
+    let bound = i64::try_from(filter.bound()).unwrap_or(i64::MAX);
+    sql.push(" ORDER BY id DESC LIMIT ").push_bind(bound);
+    sql
+}
 
 /// Decodes one row of a list; an error names the incident.
 fn summary(row: &impl Cells) -> Result<Summary> {
@@ -182,11 +202,6 @@ pub(crate) fn letter(row: &impl Cells) -> Option<Letter> {
 pub(crate) fn letter_body(message: &Message) -> Result<String> {
     serde_json::to_string(message)
         .map_err(|e| Error::internal("a message can't be written").at("journal").with_source(e))
-}
-
-/// Somebody switched in between.
-pub(crate) fn switched() -> Error {
-    Error::new(ErrorKind::Stale, "somebody switched at the same time").at("journal")
 }
 
 /// What a person has switched, as it is stored.

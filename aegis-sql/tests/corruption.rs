@@ -1,32 +1,30 @@
 //! A damaged row names itself and does not stop the others.
 
-use aegis_core::port::{Filter, Journal as _};
+use aegis_core::port::{Filter, Journal, Lease};
 use aegis_core::{ErrorKind, Retry};
 use aegis_sql::SqliteJournal;
 
 use crate::shop::{LONG, driven, held, raw};
 
-#[tokio::test]
-async fn a_damaged_record_names_its_incident_and_its_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("aegis.db");
-    let journal = SqliteJournal::create_or_open(&file).await.unwrap();
-    let leases = driven(&journal, &["aa".into(), "bb".into(), "cc".into(), "dd".into()]).await;
+/// What is done to the records of the four incidents, beside their guards.
+pub(crate) const DAMAGE: &str =
+    "UPDATE journal SET body = '{\"held\":{\"why\":' WHERE incident = 'bb' AND seq = 3;
+     DELETE FROM journal WHERE incident = 'cc' AND seq = 2;
+     UPDATE incident SET phase = 'Dreaming' WHERE id = 'dd';";
+
+/// Four incidents of four records, of which [`DAMAGE`] damages three.
+pub(crate) async fn four(journal: &impl Journal) -> Vec<Lease> {
+    let leases = driven(journal, &["aa".into(), "bb".into(), "cc".into(), "dd".into()]).await;
     for lease in &leases {
         for seq in 1..4 {
             journal.commit(held(lease, seq, "x")).await.unwrap();
         }
     }
-    raw(
-        &file,
-        "DROP TRIGGER journal_is_append_only;
-         DROP TRIGGER journal_keeps_open_incidents;
-         UPDATE journal SET body = '{\"held\":{\"why\":' WHERE incident = 'bb' AND seq = 3;
-         DELETE FROM journal WHERE incident = 'cc' AND seq = 2;
-         UPDATE incident SET phase = 'Dreaming' WHERE id = 'dd';",
-    )
-    .await;
+    leases
+}
 
+/// What is damaged names itself, and does not stop the others.
+pub(crate) async fn shows(journal: &impl Journal, leases: &[Lease]) {
     let error = journal.load(&"bb".into()).await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Internal, Retry::Never));
     assert!(error.to_string().contains("record 3 of incident bb"), "{error}");
@@ -42,10 +40,22 @@ async fn a_damaged_record_names_its_incident_and_its_place() {
     let rows = journal.list(&Filter::new()).await.unwrap();
     let ids: Vec<&str> = rows.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(ids, ["cc", "bb", "aa"]);
-    for lease in &leases {
+    for lease in leases {
         journal.release(lease).await.unwrap();
     }
     assert_eq!(journal.claim("another", &[], LONG, 10).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_damaged_record_names_its_incident_and_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("aegis.db");
+    let journal = SqliteJournal::create_or_open(&file).await.unwrap();
+    let leases = four(&journal).await;
+    let guards = "DROP TRIGGER journal_is_append_only; DROP TRIGGER journal_keeps_open_incidents";
+    raw(&file, guards).await;
+    raw(&file, DAMAGE).await;
+    shows(&journal, &leases).await;
 }
 
 #[tokio::test]

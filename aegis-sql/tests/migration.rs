@@ -114,7 +114,7 @@ async fn a_journal_of_the_previous_schema_opens_once_it_is_migrated_and_keeps_wh
          INSERT INTO journal SELECT incident, seq, at, kind, body FROM new.journal;",
         current.display()
     );
-    raw(&file, Box::leak(sql.into_boxed_str())).await;
+    raw(&file, &sql).await;
 
     let error = SqliteJournal::connect(&file).await.unwrap_err();
     assert!(error.to_string().contains("has schema 1 and this program needs 2"), "{error}");

@@ -85,14 +85,18 @@ impl RunningRevision for World {
 #[async_trait]
 impl MetricSource for World {
     async fn sample(&self, query: &Query) -> Result<Samples> {
-        let works = self.works(query.service.as_str()).await?;
-        let value = |metric: &Metric| match metric {
-            Metric::ErrorRate => f64::from(u8::from(!works)),
-            _ => 20.0,
-        };
-        let read = |m: &Metric| Readings::Values(vec![Point::new(query.now, value(m))]);
-        Ok(Samples::new(query.metrics.iter().map(|m| (m.clone(), read(m))).collect()))
+        Ok(samples(query, !self.works(query.service.as_str()).await?))
     }
+}
+
+/// What a service measures of which every request fails while it is broken, and none once it works.
+pub fn samples(query: &Query, broken: bool) -> Samples {
+    let value = |metric: &Metric| match metric {
+        Metric::ErrorRate => f64::from(u8::from(broken)),
+        _ => 20.0,
+    };
+    let read = |m: &Metric| Readings::Values(vec![Point::new(query.now, value(m))]);
+    Samples::new(query.metrics.iter().map(|m| (m.clone(), read(m))).collect())
 }
 
 #[async_trait]

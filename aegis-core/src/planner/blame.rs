@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::ServiceConfig;
-use super::driver::{Command, Driver};
+use super::driver::Driver;
 use super::engine::Known;
 use crate::error::Result;
 use crate::id::{Fingerprint, IncidentId, Timestamp};
 use crate::machine::Incident;
 use crate::model::{Case, Cause, Evidence, Location, Metric, Query, Readings, Samples};
+use crate::port::Message;
 
 /// How long before a release its routes are looked at, at most.
 const BEFORE: Duration = Duration::from_secs(600);
@@ -103,7 +104,7 @@ impl Driver {
             let gone = evidence.blamed.contains(&id)
                 && known.merged.is_none()
                 && known.open_since >= evidence.live_at;
-            if gone && let Err(e) = self.engine.try_send(&id, Command::Resolved) {
+            if gone && let Err(e) = self.engine.try_send(&id, Message::Resolved.into()) {
                 tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not resolved");
             }
         }

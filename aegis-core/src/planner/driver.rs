@@ -8,46 +8,29 @@ use super::engine::{Busy, Engine};
 use super::{notices, watches};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EffectKey, IncidentId, Timestamp};
-use crate::machine::{Entry, Incident, Phase, Record, Said, Step};
-use crate::model::Symptom;
+use crate::machine::{Entry, Incident, Phase, Record, Step};
 use crate::port::{self, Batch, EffectStatus, Lease, Message, SlotChange};
 use crate::stage::Rollout;
 
 /// What a driver is told from outside.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Another symptom belongs to its incident.
-    Joined(Box<Symptom>),
-    /// The trouble went away by itself.
-    Resolved,
     /// It is part of the storm whose umbrella this is.
     Fold(IncidentId),
-    /// A message that was left in the journal.
-    Letter {
-        /// Its number there.
-        number: u64,
-        /// What it says.
-        message: Message,
-    },
-    /// A person said something; answered with the phase it led to.
-    Person {
-        /// Who.
-        by: String,
+    /// Something happened, or a person said something.
+    Tell {
         /// What.
-        said: Said,
-        /// Where to answer.
-        reply: oneshot::Sender<Result<Phase>>,
+        message: Message,
+        /// The number under which it waits in the journal, where it was left there.
+        letter: Option<u64>,
+        /// Where to answer with the phase that it led to, where somebody waits for that.
+        reply: Option<oneshot::Sender<Result<Phase>>>,
     },
 }
 
-impl Command {
-    /// What a message asks for, where nobody waits for the answer.
-    pub(super) fn of(message: Message) -> Self {
-        match message {
-            Message::Joined(symptom) => Self::Joined(symptom),
-            Message::Resolved => Self::Resolved,
-            Message::Person { by, said } => Self::Person { by, said, reply: oneshot::channel().0 },
-        }
+impl From<Message> for Command {
+    fn from(message: Message) -> Self {
+        Self::Tell { message, letter: None, reply: None }
     }
 }
 
@@ -169,7 +152,7 @@ impl Driver {
     fn answer_the_late(&mut self) {
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
-            if let Command::Person { reply, .. } = command {
+            if let Command::Tell { reply: Some(reply), .. } = command {
                 let id = &self.lease.incident;
                 let why = format!("incident {id} closed, or went to another, at this moment");
                 // Whoever asked may have gone.
@@ -214,34 +197,43 @@ impl Driver {
 
     pub(super) async fn obey(&mut self, incident: &mut Incident, command: Command) -> Result<()> {
         match command {
-            // Seen once, it is known: a storm of it must not fill the journal.
-            Command::Joined(symptom) if incident.has_seen(&symptom) => Ok(()),
-            Command::Joined(symptom) => self.commit(incident, vec![Record::Joined(symptom)]).await,
             Command::Fold(into) => self.fold(incident, into).await,
-            Command::Resolved => self.commit(incident, vec![Record::Resolved]).await,
-            Command::Letter { number, message } => {
-                let records = match message {
-                    Message::Joined(symptom) if incident.has_seen(&symptom) => Vec::new(),
-                    Message::Joined(symptom) => vec![Record::Joined(symptom)],
-                    Message::Resolved => vec![Record::Resolved],
-                    Message::Person { by, said } => vec![Record::Person { by, said }],
-                };
-                match self.commit_answer(incident, records, vec![number]).await {
-                    // It was handed over twice, and answered before.
-                    Err(e) if e.kind() == ErrorKind::Conflict => Ok(()),
-                    done => done,
+            Command::Tell { message, letter, reply } => {
+                let done = self.hear(incident, message, letter).await;
+                if let Some(reply) = reply {
+                    let answer = match &done {
+                        Ok(()) => Ok(incident.phase),
+                        Err(e) => Err(Error::new(e.kind(), e.to_string())),
+                    };
+                    // Whoever asked may have gone.
+                    let _ = reply.send(answer);
                 }
-            }
-            Command::Person { by, said, reply } => {
-                let done = self.commit(incident, vec![Record::Person { by, said }]).await;
-                let answer = match &done {
-                    Ok(()) => Ok(incident.phase),
-                    Err(e) => Err(Error::new(e.kind(), e.to_string())),
-                };
-                // Whoever asked may have gone.
-                let _ = reply.send(answer);
                 done
             }
+        }
+    }
+
+    async fn hear(
+        &self,
+        incident: &mut Incident,
+        message: Message,
+        letter: Option<u64>,
+    ) -> Result<()> {
+        let record = match message {
+            // Seen once, it is known: a storm of it must not fill the journal.
+            Message::Joined(symptom) if incident.has_seen(&symptom) => None,
+            Message::Joined(symptom) => Some(Record::Joined(symptom)),
+            Message::Resolved => Some(Record::Resolved),
+            Message::Person { by, said } => Some(Record::Person { by, said }),
+        };
+        let records = Vec::from_iter(record);
+        let Some(letter) = letter else {
+            return if records.is_empty() { Ok(()) } else { self.commit(incident, records).await };
+        };
+        match self.commit_answer(incident, records, vec![letter]).await {
+            // It was handed over twice, and answered before.
+            Err(e) if e.kind() == ErrorKind::Conflict => Ok(()),
+            done => done,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::judge::Statistical;
 use crate::policy::{Autonomy, PolicyConfig};
-use crate::port::{MemoryJournal, Silent};
+use crate::port::{MemoryJournal, Message, Silent};
 use crate::testkit::stages::{KnowsTheLine, Offers, Passes, Shop};
 use crate::testkit::{ManualClock, World, mint};
 
@@ -84,7 +84,7 @@ async fn a_source_does_not_wait_for_a_driver_that_is_busy() {
     let (commands, _receiver) = mpsc::channel(1);
     engine.entered(&lease(1), commands);
     let id = IncidentId::new("i1");
-    engine.try_send(&id, Command::Resolved).unwrap();
-    let full = engine.try_send(&id, Command::Resolved).unwrap_err();
+    engine.try_send(&id, Message::Resolved.into()).unwrap();
+    let full = engine.try_send(&id, Message::Resolved.into()).unwrap_err();
     assert_eq!(full.kind(), crate::error::ErrorKind::Exhausted);
 }

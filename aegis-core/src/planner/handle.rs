@@ -16,7 +16,7 @@ use crate::id::{Digest, IncidentId, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase, Said};
 use crate::model::Event;
 use crate::policy::{Control, Freeze};
-use crate::port::{EventSource, Filter, Intake, Receipt, Summary, TelemetryEvent};
+use crate::port::{EventSource, Filter, Intake, Message, Receipt, Summary, TelemetryEvent};
 
 /// An incident entered a phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +125,8 @@ impl Handle {
             return self.operator().say(id, said, by).await;
         }
         let (reply, answer) = oneshot::channel();
-        let command = Command::Person { by: by.to_owned(), said, reply };
+        let message = Message::Person { by: by.to_owned(), said };
+        let command = Command::Tell { message, letter: None, reply: Some(reply) };
         self.engine.send(id, command).await?;
         answer.await.map_err(|_| stopped())?
     }

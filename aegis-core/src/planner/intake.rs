@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::driver::Command;
 use super::engine::{Engine, Known};
 use super::{storm, watches};
 use crate::error::Result;
@@ -99,7 +98,7 @@ fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
 
 fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Receipt {
     // A driver that just ended means that the incident is closed: noted, and seen again if it lasts.
-    match engine.try_send(id, Command::Joined(Box::new(symptom))) {
+    match engine.try_send(id, Message::Joined(Box::new(symptom)).into()) {
         Ok(()) => Receipt::Joined(id.clone()),
         Err(_) => Receipt::Noted("its incident is busy, or about to close"),
     }

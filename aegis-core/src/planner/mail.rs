@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::driver::Command;
 use super::engine::Engine;
+use crate::error::Result;
 use crate::id::IncidentId;
 use crate::port::{Letter, Message};
 
@@ -44,22 +45,19 @@ fn hand_out(engine: &Engine, letters: Vec<Letter>, handed: &mut BTreeMap<u64, In
     for letter in letters {
         let recently = handed.get(&letter.number).is_some_and(|at| at.elapsed() < AGAIN);
         let Letter { number, incident, message } = letter;
-        if !recently && engine.try_send(&incident, Command::Letter { number, message }).is_ok() {
+        let command = Command::Tell { message, letter: Some(number), reply: None };
+        if !recently && engine.try_send(&incident, command).is_ok() {
             handed.insert(number, Instant::now());
         }
     }
 }
 
 impl Engine {
-    /// Hands a command to whoever drives an incident, in this process or in another.
-    pub(super) async fn send_anywhere(
-        &self,
-        id: &IncidentId,
-        message: Message,
-    ) -> crate::error::Result<()> {
+    /// Hands a message to whoever drives an incident, in this process or in another.
+    pub(super) async fn send_anywhere(&self, id: &IncidentId, message: Message) -> Result<()> {
         if self.driver_of(id).is_none() {
             return self.journal.tell(id, message).await.map(drop);
         }
-        self.try_send(id, Command::of(message))
+        self.try_send(id, message.into())
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, IncidentId};
 use crate::machine::{Entry, Incident, Phase, Record, Said};
 use crate::policy::{Control, Freeze};
-use crate::port::{Filter, Journal, Message, Summary};
+use crate::port::{Filter, Journal, Message, Stored, Summary};
 
 /// Between two looks for the answer to a word.
 const LOOK: Duration = Duration::from_millis(100);
@@ -68,8 +68,12 @@ impl Operator {
 
     /// Its records, in their order. Errors: `NotFound` where there is none.
     pub async fn history(&self, id: &IncidentId) -> Result<Vec<Entry>> {
+        Ok(self.stored(id).await?.entries)
+    }
+
+    async fn stored(&self, id: &IncidentId) -> Result<Stored> {
         let stored = self.journal.load(id).await?;
-        stored.map(|s| s.entries).ok_or_else(|| Error::not_found(format!("no incident {id}")))
+        stored.ok_or_else(|| Error::not_found(format!("no incident {id}")))
     }
 
     /// Approves exactly the fix, or the revert, of this digest; returns the phase that it led to.
@@ -95,22 +99,18 @@ impl Operator {
     }
 
     pub(super) async fn say(&self, id: &IncidentId, said: Said, by: &str) -> Result<Phase> {
-        let before = self.incident(id).await?.seq;
-        let word = Message::Person { by: by.to_owned(), said: said.clone() };
-        self.journal.tell(id, word).await?;
+        let before = self.history(id).await?.len();
+        let own = Record::Person { by: by.to_owned(), said: said.clone() };
+        self.journal.tell(id, Message::Person { by: by.to_owned(), said }).await?;
         let until = tokio::time::Instant::now() + self.patience;
         while tokio::time::Instant::now() < until {
-            let stored = self.journal.load(id).await?;
-            let stored = stored.ok_or_else(|| Error::not_found(format!("no incident {id}")))?;
-            let ours = |record: &Record| matches!(record, Record::Person { by: b, said: s } if b == by && *s == said);
-            let heard = stored.entries.iter().find(|e| e.seq > before && ours(&e.record));
-            if let Some(heard) = heard {
-                let upto = stored.entries.iter().take_while(|e| e.seq <= heard.seq);
-                let upto: Vec<_> = upto.cloned().collect();
-                return Incident::replay(&upto).map(|incident| incident.phase);
+            let Stored { summary, entries } = self.stored(id).await?;
+            // Records are numbered without gaps: what was known stands first.
+            if let Some(at) = entries.iter().skip(before).position(|entry| entry.record == own) {
+                return Incident::replay(&entries[..=before + at]).map(|incident| incident.phase);
             }
-            if stored.summary.phase.is_terminal() {
-                let why = format!("incident {id} closed as {} meanwhile", stored.summary.phase);
+            if summary.phase.is_terminal() {
+                let why = format!("incident {id} closed as {} meanwhile", summary.phase);
                 return Err(Error::conflict(why).at("planner"));
             }
             tokio::time::sleep(LOOK).await;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::{Fingerprint, IncidentId, ServiceName, Timestamp};
 use crate::machine::{Incident, Opened as OpenedRecord, Record, Why};
 use crate::model::{IncidentKind, SignalKind, Symptom};
-use crate::port::{Filter, NewIncident, Receipt, Summary};
+use crate::port::{Filter, Message, NewIncident, Receipt, Summary};
 use crate::redact::Redacted;
 
 /// Errors that the umbrella is told of; more than its case keeps would only be refused.
@@ -160,9 +160,9 @@ pub(super) async fn join(
     }
     let told = &mut gathering.told.1;
     if told.len() < TOLD && !told.contains(&symptom.fingerprint) {
-        let command = Command::Joined(Box::new(symptom.clone()));
+        let message = Message::Joined(Box::new(symptom.clone()));
         // Where it is driven elsewhere, or its driver has not begun, it is known without this error.
-        if engine.try_send(umbrella, command).is_ok() {
+        if engine.try_send(umbrella, message.into()).is_ok() {
             told.push(symptom.fingerprint.clone());
         }
     }
@@ -211,7 +211,7 @@ pub(super) async fn look(engine: &Engine, service: &ServiceName, began: Timestam
     // Silence counts only while somebody listens.
     let last = umbrella.opened_at.max(began).max(told).max(here.unwrap_or_default());
     if engine.now().since(last) >= engine.config.storm.over {
-        engine.send(&umbrella.id, Command::Resolved).await?;
+        engine.send(&umbrella.id, Message::Resolved.into()).await?;
     }
     Ok(())
 }

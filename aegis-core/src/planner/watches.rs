@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::id::{IncidentId, Revision, ServiceName};
 use crate::machine::{Incident, Phase};
 use crate::model::IncidentKind;
+use crate::port::Message;
 
 impl Known {
     /// Whether it is the watch of `revision`.
@@ -75,7 +76,8 @@ impl Driver {
         if known.iter().any(|(id, known)| id == into && known.watches.is_some()) {
             for symptom in &incident.case.symptoms {
                 // One that is missed is told again by the next error of its kind.
-                let _ = self.engine.try_send(into, Command::Joined(Box::new(symptom.clone())));
+                let message = Message::Joined(Box::new(symptom.clone()));
+                let _ = self.engine.try_send(into, message.into());
             }
         }
     }

@@ -90,6 +90,17 @@ pub enum EffectStatus {
     Void,
 }
 
+impl EffectStatus {
+    /// Its name: `intent`, `done` or `void`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Done => "done",
+            Self::Void => "void",
+        }
+    }
+}
+
 /// A write to the outside world, as the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
@@ -270,7 +281,8 @@ impl Filter {
 /// come back bit for bit. Lease time is the journal's own; every other time comes with the records.
 /// Errors are typed: `Stale` where `expected_seq` is not the last, `Fenced` where the lease went to
 /// another, `Conflict` where the slot is taken, a key was used for another request or a message was
-/// answered before, `Exhausted` where a counter would pass its limit. The suite `testkit::conformance::journal` shows it.
+/// answered before, `Exhausted` where a counter would pass its limit; [`refused`](super::refused) has
+/// them all. The suite `testkit::conformance::journal` shows it.
 ///
 /// # Cancellation
 ///

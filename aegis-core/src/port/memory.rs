@@ -8,9 +8,9 @@ use async_trait::async_trait;
 
 use super::{
     Batch, EffectStatus, Fence, Filter, Journal, Lease, Letter, MOST_LETTERS, Message, NewIncident,
-    Opened, SlotChange, Stored, Summary,
+    Opened, SlotChange, Stored, Summary, refused,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::id::{Digest, EffectKey, IncidentId, ServiceName};
 use crate::machine::{Entry, Phase};
 use crate::policy::Control;
@@ -60,7 +60,7 @@ fn sum(taken: &BTreeMap<String, u64>) -> u128 {
 
 impl State {
     fn row(&mut self, id: &IncidentId) -> Result<&mut Row> {
-        self.rows.get_mut(id).ok_or_else(|| Error::not_found(format!("no incident {id}")))
+        self.rows.get_mut(id).ok_or_else(|| refused::missing(id))
     }
 }
 
@@ -69,8 +69,7 @@ impl Row {
         if self.fence == fence && self.lease.is_some() {
             return Ok(());
         }
-        let why = format!("incident {} is driven by another", self.summary.id);
-        Err(Error::new(ErrorKind::Fenced, why).at("journal"))
+        Err(refused::fenced(&self.summary.id))
     }
 }
 
@@ -99,7 +98,7 @@ impl Journal for MemoryJournal {
             return Ok(Opened::Reopened(row.summary.id.clone()));
         }
         if state.rows.contains_key(&new.id) {
-            return Err(Error::conflict(format!("incident {} exists", new.id)).at("journal"));
+            return Err(refused::exists(&new.id));
         }
         let summary = Summary {
             id: new.id.clone(),
@@ -123,19 +122,17 @@ impl Journal for MemoryJournal {
         let row = state.row(&batch.incident)?;
         row.fenced(batch.fence)?;
         if row.summary.seq != batch.expected_seq {
-            let (is, was) = (row.summary.seq, batch.expected_seq);
-            let why = format!("incident {} is at {is}, not at {was}", batch.incident);
-            return Err(Error::new(ErrorKind::Stale, why).at("journal"));
+            return Err(refused::stale(&batch.incident, row.summary.seq, batch.expected_seq));
         }
         let service = row.summary.service.clone();
         if let Some(gone) = batch.letters.iter().find(|n| !state.letters.contains_key(*n)) {
-            return Err(Error::conflict(format!("message {gone} was answered")).at("journal"));
+            return Err(refused::answered(*gone));
         }
         let holder = state.slots.get(&service);
         if batch.slot == SlotChange::Take
             && let Some(other) = holder.filter(|h| **h != batch.incident)
         {
-            return Err(Error::conflict(format!("{other} is releasing {service}")).at("journal"));
+            return Err(refused::releasing(other, service));
         }
         for effect in &batch.effects {
             let held = state.effects.get(&effect.key);
@@ -143,8 +140,7 @@ impl Journal for MemoryJournal {
                 && *status != EffectStatus::Void
                 && old != new
             {
-                let why = format!("{} was used for another request", effect.key);
-                return Err(Error::conflict(why).at("journal"));
+                return Err(refused::used(&effect.key));
             }
         }
         for effect in batch.effects {
@@ -217,11 +213,10 @@ impl Journal for MemoryJournal {
     async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
         let mut state = self.lock();
         if state.row(id)?.summary.phase.is_terminal() {
-            return Err(Error::not_found(format!("incident {id} is closed")).at("journal"));
+            return Err(refused::missing(id));
         }
         if state.letters.values().filter(|(incident, _)| incident == id).count() >= MOST_LETTERS {
-            let why = format!("{MOST_LETTERS} messages wait for incident {id}");
-            return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
+            return Err(refused::full(id));
         }
         state.number += 1;
         let number = state.number;
@@ -270,8 +265,7 @@ impl Journal for MemoryJournal {
         }
         let sum = sum(taken);
         if u128::from(amount) + sum > u128::from(limit) {
-            let why = format!("{counter} is at {sum} of {limit}");
-            return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
+            return Err(refused::spent(counter, sum, limit));
         }
         taken.insert(key.to_owned(), amount);
         Ok(())
@@ -295,8 +289,7 @@ impl Journal for MemoryJournal {
     async fn switch(&self, from: &Control, to: Control) -> Result<()> {
         let mut state = self.lock();
         if state.control != *from {
-            let why = "somebody switched at the same time";
-            return Err(Error::new(ErrorKind::Stale, why).at("journal"));
+            return Err(refused::switched());
         }
         state.control = to;
         Ok(())

@@ -3,8 +3,10 @@
 mod clock;
 mod events;
 mod journal;
+mod layer;
 mod memory;
 mod notifier;
+pub mod refused;
 mod repository;
 mod telemetry;
 
@@ -14,6 +16,7 @@ pub use journal::{
     Batch, Effect, EffectStatus, Fence, Filter, Journal, Lease, Letter, MOST_LETTERS, Message,
     NewIncident, Opened, SlotChange, Stored, Summary,
 };
+pub use layer::JournalLayer;
 pub use memory::MemoryJournal;
 pub use notifier::{Notice, Notifier, Urgency};
 pub use repository::{FileEntry, Repository};

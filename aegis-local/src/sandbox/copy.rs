@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::mounts::trying;
 use super::order::Change;
@@ -33,14 +33,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
 /// Puts the changed files over a tree. An error where a path leads out of it, or through a link.
 pub(super) fn change(changes: &[Change], tree: &Path) -> io::Result<()> {
     for Change { path, text } in changes {
-        if Path::new(path).components().any(|part| !matches!(part, Component::Normal(_))) {
-            return Err(io::Error::other(format!("{path:?} leads out of the tree")));
-        }
-        let file = tree.join(path);
-        let within = file.ancestors().take_while(|above| *above != tree);
-        if within.into_iter().any(Path::is_symlink) {
-            return Err(io::Error::other(format!("{path:?} leads through a link")));
-        }
+        let file = within(tree, path)?;
         match text {
             None => trying(path, fs::remove_file(&file))?,
             Some(text) => {
@@ -50,6 +43,18 @@ pub(super) fn change(changes: &[Change], tree: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where a path of the tree's is. An error where it leads out of it, or through a link.
+pub(crate) fn within(tree: &Path, path: &str) -> io::Result<PathBuf> {
+    if Path::new(path).components().any(|part| !matches!(part, Component::Normal(_))) {
+        return Err(io::Error::other(format!("{path:?} leads out of the tree")));
+    }
+    let file = tree.join(path);
+    if file.ancestors().take_while(|above| *above != tree).any(Path::is_symlink) {
+        return Err(io::Error::other(format!("{path:?} leads through a link")));
+    }
+    Ok(file)
 }
 
 /// A name without a folder.

@@ -18,15 +18,8 @@ pub(super) struct Command<'a> {
 impl<'a> Command<'a> {
     /// `None` where it is neither of the two.
     pub(super) fn parse(command: &'a str) -> Option<Self> {
-        let mut at = 0;
-        let mut words = command.split_inclusive(' ').map(|word| {
-            let start = at;
-            at += word.len();
-            (start, at, word.trim())
-        });
-        let is_assignment =
-            |w: &str| w.split_once('=').is_some_and(|(n, _)| !n.is_empty() && is_name(n));
-        let (start, end, first) = words.find(|(_, _, w)| !w.is_empty() && !is_assignment(w))?;
+        let mut words = past_assignments(command);
+        let Word { start, end, text: first } = words.next()?;
         let before = &command[..start];
         let name = first.rsplit('/').next()?;
         if !name.starts_with("python") {
@@ -34,14 +27,33 @@ impl<'a> Command<'a> {
             let python = folder.unwrap_or_else(|| "python".into());
             return Some(Self { before, python, tool: name, module: false, rest: &command[end..] });
         }
-        let mut words = words.filter(|(_, _, w)| !w.is_empty());
-        let (_, _, flag) = words.next()?;
-        let (_, end, tool) = words.next()?;
+        let flag = words.next()?.text;
+        let Word { end, text: tool, .. } = words.next()?;
         let (python, rest) = (first.to_owned(), &command[end..]);
         (flag == "-m").then_some(Self { before, python, tool, module: true, rest })
     }
 }
 
-fn is_name(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+/// A word of a command line, and where it stands; with the space after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word<'a> {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) text: &'a str,
+}
+
+/// The words of a command line from its program on: assignments before it are left out.
+pub(super) fn past_assignments(command: &str) -> impl Iterator<Item = Word<'_>> + Clone {
+    let mut at = 0;
+    let words = command.split_inclusive(' ').map(move |word| {
+        let start = at;
+        at += word.len();
+        Word { start, end: at, text: word.trim() }
+    });
+    words.filter(|word| !word.text.is_empty()).skip_while(|word| is_assignment(word.text))
+}
+
+fn is_assignment(word: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_name))
 }

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aegis_core::model::Release;
+use aegis_core::model::{Case, Fix, FixKind, Release, Verification};
 use aegis_core::patch::{FileChange, Patch};
 use aegis_core::policy::Guardrail;
 use aegis_core::port::Repository;
-use aegis_core::{Digest, ErrorKind, Result, Revision};
+use aegis_core::{Digest, Error, ErrorKind, Result, Revision};
 use tokio::sync::OnceCell;
 
 use super::base::Base;
@@ -17,6 +17,7 @@ use super::config::VerifierConfig;
 use super::isolation::{Isolation, Tier};
 use super::prove::Proof;
 use super::suite::Suites;
+use super::workbench::Workbench;
 use super::workspace::{self, Exports, Tree};
 use crate::git::{GitRepository, TakenBack};
 use crate::service::ServiceSpec;
@@ -74,6 +75,18 @@ impl Ground {
         let probe =
             || async { Isolation::probe_any(self.config.helper()?, Some(&scratch), tiers).await };
         self.isolation.get_or_try_init(probe).await.cloned()
+    }
+
+    /// Where the service's commands run on `base`, with these host paths shown beside those that the
+    /// configuration shows. Errors: as [`isolation`](Self::isolation).
+    pub(super) async fn workbench(
+        &self,
+        mut visible: Vec<PathBuf>,
+        base: &Revision,
+    ) -> Result<Workbench> {
+        let (spec, limits) = (self.spec.clone(), self.config.limits());
+        visible.extend_from_slice(&self.config.visible);
+        Ok(Workbench::new(spec, self.isolation().await?, limits, visible, base.clone()))
     }
 
     /// The exported tree of `at`, and its name.
@@ -145,4 +158,49 @@ impl Ground {
         proof.comes_out(&changes, known, others);
         Ok(Some(Reverted { tree, changes }))
     }
+}
+
+/// How one kind of service is proven on its ground.
+pub(super) trait Proves: Sync {
+    fn ground(&self) -> &Ground;
+
+    /// Proves a patch; what is found goes into the proof.
+    fn prove(
+        &self,
+        case: &Case,
+        patch: &Patch,
+        proof: &mut Proof<'_>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Proves that a release can be taken back from `base`.
+    fn prove_revert(
+        &self,
+        case: &Case,
+        release: &Release,
+        git: &GitRepository,
+        base: &Revision,
+        proof: &mut Proof<'_>,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A verification by whoever proves that kind of service.
+pub(super) async fn verify(prover: &impl Proves, case: &Case, fix: &Fix) -> Result<Verification> {
+    let ground = prover.ground();
+    let proof = |base: &Revision| Proof::new(fix, base.clone(), ground.config.without.clone());
+    let proven = match (&fix.kind, &ground.reverts) {
+        (FixKind::Patch(patch), _) => {
+            let mut proof = proof(&patch.base);
+            prover.prove(case, patch, &mut proof).await.map(|()| proof)
+        }
+        (FixKind::Revert(release), Some(git)) => {
+            let base = ground.repository.head().await?;
+            let mut proof = proof(&base);
+            prover.prove_revert(case, release, git, &base, &mut proof).await.map(|()| proof)
+        }
+        (FixKind::Revert(_), None) => Err(Error::invalid(
+            "this verifier proves reverts only where it knows the Git repository: `with_reverts`",
+        )),
+        _ => Err(Error::invalid("this verifier proves patches and reverts only")),
+    };
+    Ok(proven.map_err(|e| e.at("verify"))?.finish())
 }

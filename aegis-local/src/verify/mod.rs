@@ -67,6 +67,7 @@ mod unittest;
 mod verifier;
 mod wanted;
 mod warming;
+mod workbench;
 pub mod workspace;
 
 /// The recorder, a Python module of one file: write it into the service's folder as `aegis_recorder.py`

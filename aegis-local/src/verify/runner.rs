@@ -1,14 +1,13 @@
-//! The jobs of one service: its environment, its variables, its covered folders.
+//! The jobs of one Python service: its interpreter's scripts, its suite.
 
-use std::path::{Path, PathBuf};
-
-use aegis_core::{Result, Revision};
+use aegis_core::Result;
 
 use super::canary::Canaries;
 use super::environment::Environment;
-use super::isolation::{Isolation, Job, Limits, Outcome, Tier};
+use super::isolation::{Job, Outcome, Tier};
 use super::suite::{Ask, Suite, Suites};
 use super::tool::{COVERAGE, JUNIT, Plan};
+use super::workbench::Workbench;
 use super::workspace::Tree;
 use crate::service::ServiceSpec;
 
@@ -17,30 +16,17 @@ const COMPILE: &str = include_str!("harness/compile.py");
 /// Makes and runs the jobs of one service on one base.
 #[derive(Debug)]
 pub(super) struct Runner {
-    spec: ServiceSpec,
+    bench: Workbench,
     environment: Environment,
-    isolation: Isolation,
-    limits: Limits,
-    visible: Vec<PathBuf>,
-    base: Revision,
 }
 
 impl Runner {
-    pub(super) fn new(
-        spec: ServiceSpec,
-        environment: Environment,
-        isolation: Isolation,
-        limits: Limits,
-        visible: &[PathBuf],
-        base: Revision,
-    ) -> Self {
-        let mut shown = environment.visible();
-        shown.extend_from_slice(visible);
-        Self { spec, environment, isolation, limits, visible: shown, base }
+    pub(super) fn new(bench: Workbench, environment: Environment) -> Self {
+        Self { bench, environment }
     }
 
     pub(super) fn spec(&self) -> &ServiceSpec {
-        &self.spec
+        &self.bench.spec
     }
 
     pub(super) fn python_version(&self) -> &str {
@@ -48,11 +34,11 @@ impl Runner {
     }
 
     pub(super) fn tier(&self) -> Tier {
-        self.isolation.tier()
+        self.bench.tier()
     }
 
     pub(super) async fn start(&self, job: &Job) -> Result<Outcome> {
-        self.isolation.run(job).await
+        self.bench.start(job).await
     }
 
     /// A script of ours under the service's interpreter.
@@ -62,19 +48,10 @@ impl Runner {
     }
 
     fn job(&self, tree: &Tree, argv: impl IntoIterator<Item = impl Into<String>>) -> Job {
-        let mut job = job(&self.spec, tree, argv, &self.limits, &self.visible, &self.base);
-        for (name, value) in
-            [("PYTHONHASHSEED", "0"), ("PYTHONUNBUFFERED", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]
-        {
-            job.env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
-        }
-        let path = self.environment.search_path();
-        let path = match self.spec.env.get("PATH") {
-            Some(own) => format!("{path}:{own}"),
-            None => path,
-        };
-        job.env.insert("PATH".to_owned(), path);
-        job
+        let defaults =
+            [("PYTHONHASHSEED", "0"), ("PYTHONUNBUFFERED", "1"), ("PYTHONDONTWRITEBYTECODE", "1")];
+        let defaults = defaults.map(|(name, value)| (name, value.to_owned()));
+        self.bench.job(tree, argv, &self.environment.search_path(), defaults)
     }
 
     /// Compiles files of the tree; the reason where one does not.
@@ -102,14 +79,14 @@ impl Runner {
 
     /// Runs another command as the suite is run.
     pub(super) async fn command(&self, tree: &Tree, command: &str) -> Result<Suite> {
-        let plan = Plan::new(command, None, None, &self.spec.env);
+        let plan = Plan::new(command, None, None, &self.spec().env);
         let outcome = self.start(&self.planned(tree, plan, 0)).await?;
         Ok(Suite::read(&outcome, None))
     }
 
     fn planned(&self, tree: &Tree, plan: Plan, seed: u32) -> Job {
         let mut job = self.job(tree, ["/bin/sh", "-c", &plan.command]);
-        if !self.spec.env.contains_key("PYTHONHASHSEED") {
+        if !self.spec().env.contains_key("PYTHONHASHSEED") {
             job.env.insert("PYTHONHASHSEED".to_owned(), seed.to_string());
         }
         job.env.extend(plan.env);
@@ -123,49 +100,8 @@ impl Suites for Runner {
     async fn run(&self, tree: &Tree, ask: &Ask<'_>) -> Result<Suite> {
         let canaries = ask.plant.then(|| Canaries::draw(1));
         let measured = ask.measured.filter(|_| self.environment.distribution("coverage").is_some());
-        let plan = Plan::new(&self.spec.test, measured, canaries.as_ref(), &self.spec.env);
+        let plan = Plan::new(&self.spec().test, measured, canaries.as_ref(), &self.spec().env);
         let outcome = self.start(&self.planned(tree, plan, ask.seed)).await?;
         Ok(Suite::read(&outcome, canaries.as_ref()))
     }
-}
-
-/// A command on a tree with what every service gets: its variables, its sidecars, covered logs.
-pub(super) fn job(
-    spec: &ServiceSpec,
-    tree: &Tree,
-    argv: impl IntoIterator<Item = impl Into<String>>,
-    limits: &Limits,
-    visible: &[PathBuf],
-    base: &Revision,
-) -> Job {
-    let mut job = Job::new(tree.clone(), argv);
-    job.limits = limits.clone();
-    job.visible = visible.to_vec();
-    job.covers = covers(spec);
-    job.sidecars.clone_from(&spec.sidecars);
-    let own = [
-        ("HOME", "/tmp"),
-        ("TMPDIR", "/tmp"),
-        ("LANG", "C.UTF-8"),
-        ("AEGIS_REVISION", base.as_str()),
-    ];
-    job.env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    job.env.extend(spec.env.clone());
-    job
-}
-
-/// Folders of the service's logs: inside they are empty and private, whatever is written there.
-fn covers(spec: &ServiceSpec) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = spec
-        .logs
-        .iter()
-        .chain(&spec.access_log)
-        .filter(|p| p.is_absolute())
-        .filter_map(|p| p.parent())
-        .filter(|p| *p != Path::new("/"))
-        .map(Path::to_owned)
-        .collect();
-    folders.sort();
-    folders.dedup();
-    folders
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aegis_core::model::{Case, Fix, FixKind, Release, Reproduction, Trigger, Verification};
+use aegis_core::model::{Case, Fix, Release, Reproduction, Trigger, Verification};
 use aegis_core::patch::{FileChange, Patch};
 use aegis_core::policy::{Guardrail, Touched};
 use aegis_core::port::Repository;
@@ -18,7 +18,7 @@ use super::config::VerifierConfig;
 use super::deep::Deep;
 use super::environment::Environment;
 use super::gates;
-use super::ground::{Ground, Key, Reverted};
+use super::ground::{self, Ground, Key, Proves, Reverted};
 use super::guard::standard_guardrails;
 use super::isolation::Tier;
 use super::prove::{NO_TRACE, Proof};
@@ -165,54 +165,11 @@ impl PythonVerifier {
 
     async fn prepare(&self, base: &Revision) -> Result<(Runner, Tree, Key)> {
         let environment = self.environment().await?;
-        let isolation = self.ground.isolation().await?;
+        let bench = self.ground.workbench(environment.visible(), base).await?;
         let (name, tree) = self.ground.tree(base).await?;
         let key = (name, environment.digest().clone());
-        let Ground { spec, config, .. } = &self.ground;
-        let (limits, visible) = (config.limits(), &config.visible);
-        let runner =
-            Runner::new(spec.clone(), environment, isolation, limits, visible, base.clone());
+        let runner = Runner::new(bench, environment);
         Ok((runner, tree, key))
-    }
-
-    async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
-        let (runner, tree, key) = self.prepare(&patch.base).await?;
-        proof.isolated(runner.tier());
-        let Some(changes) = self.ground.changes(patch, proof).await? else { return Ok(()) };
-        let files = tree.files()?;
-        let touched = Touched::new(&changes, &files);
-        proof.inspect(case, &touched, &self.ground.guardrails);
-        proof.refuse(gates::refused_syntax(&changes, runner.python_version()));
-        if proof.is_denied() {
-            return Ok(());
-        }
-        // Tests and what configures them stay those of the base, whatever a host's guardrails let pass.
-        let kept: Vec<FileChange> =
-            changes.iter().filter(|c| !suite::belongs(&c.path)).cloned().collect();
-        let patched = tree.changed(&kept);
-        let trees = Trees { base: &tree, key: &key, files: &files, after: &patched };
-        self.run(case, &runner, trees, &changes, proof).await
-    }
-
-    async fn prove_revert(
-        &self,
-        case: &Case,
-        release: &Release,
-        git: &GitRepository,
-        base: &Revision,
-        proof: &mut Proof<'_>,
-    ) -> Result<()> {
-        let (runner, tree, key) = self.prepare(base).await?;
-        proof.isolated(runner.tier());
-        let taken = self.ground.take_back(release, git, base, proof).await?;
-        let Some(Reverted { tree: reverted, changes }) = taken else { return Ok(()) };
-        proof.refuse(gates::refused_syntax(&changes, runner.python_version()));
-        if proof.is_denied() {
-            return Ok(());
-        }
-        let files = tree.files()?;
-        let trees = Trees { base: &tree, key: &key, files: &files, after: &reverted };
-        self.run(case, &runner, trees, &changes, proof).await
     }
 
     /// Runs what needs processes, and concludes.
@@ -293,25 +250,55 @@ struct Trees<'a> {
     after: &'a Tree,
 }
 
+impl Proves for PythonVerifier {
+    fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
+        let (runner, tree, key) = self.prepare(&patch.base).await?;
+        proof.isolated(runner.tier());
+        let Some(changes) = self.ground.changes(patch, proof).await? else { return Ok(()) };
+        let files = tree.files()?;
+        let touched = Touched::new(&changes, &files);
+        proof.inspect(case, &touched, &self.ground.guardrails);
+        proof.refuse(gates::refused_syntax(&changes, runner.python_version()));
+        if proof.is_denied() {
+            return Ok(());
+        }
+        // Tests and what configures them stay those of the base, whatever a host's guardrails let pass.
+        let kept: Vec<FileChange> =
+            changes.iter().filter(|c| !suite::belongs(&c.path)).cloned().collect();
+        let patched = tree.changed(&kept);
+        let trees = Trees { base: &tree, key: &key, files: &files, after: &patched };
+        self.run(case, &runner, trees, &changes, proof).await
+    }
+
+    async fn prove_revert(
+        &self,
+        case: &Case,
+        release: &Release,
+        git: &GitRepository,
+        base: &Revision,
+        proof: &mut Proof<'_>,
+    ) -> Result<()> {
+        let (runner, tree, key) = self.prepare(base).await?;
+        proof.isolated(runner.tier());
+        let taken = self.ground.take_back(release, git, base, proof).await?;
+        let Some(Reverted { tree: reverted, changes }) = taken else { return Ok(()) };
+        proof.refuse(gates::refused_syntax(&changes, runner.python_version()));
+        if proof.is_denied() {
+            return Ok(());
+        }
+        let files = tree.files()?;
+        let trees = Trees { base: &tree, key: &key, files: &files, after: &reverted };
+        self.run(case, &runner, trees, &changes, proof).await
+    }
+}
+
 #[async_trait]
 impl Verifier for PythonVerifier {
     async fn verify(&self, case: &Case, fix: &Fix) -> Result<Verification> {
-        let proven = match (&fix.kind, &self.ground.reverts) {
-            (FixKind::Patch(patch), _) => {
-                let mut proof =
-                    Proof::new(fix, patch.base.clone(), self.ground.config.without.clone());
-                self.prove(case, patch, &mut proof).await.map(|()| proof)
-            }
-            (FixKind::Revert(release), Some(git)) => {
-                let base = self.ground.repository.head().await?;
-                let mut proof = Proof::new(fix, base.clone(), self.ground.config.without.clone());
-                self.prove_revert(case, release, git, &base, &mut proof).await.map(|()| proof)
-            }
-            (FixKind::Revert(_), None) => Err(Error::invalid(
-                "this verifier proves reverts only where it knows the Git repository: `with_reverts`",
-            )),
-            _ => Err(Error::invalid("this verifier proves patches and reverts only")),
-        };
-        Ok(proven.map_err(|e| e.at("verify"))?.finish())
+        ground::verify(self, case, fix).await
     }
 }

@@ -1,7 +1,7 @@
 //! Trees to run in: exported from the repository once, changed per candidate inside the isolation.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aegis_core::patch::{FileChange, Patch, apply};
@@ -10,7 +10,7 @@ use aegis_core::{Error, Result, Revision};
 use tempfile::TempDir;
 
 use super::cache::Cache;
-use crate::sandbox::copy::copy;
+use crate::sandbox::copy::{copy, within};
 use crate::sandbox::order::Change;
 
 /// A base tree and what is changed on it.
@@ -61,11 +61,7 @@ impl Tree {
         if let Some(change) = self.changes.iter().rev().find(|c| c.path == path) {
             return change.text.clone();
         }
-        let file = self.base().join(path);
-        let within = file.ancestors().take_while(|above| *above != self.base());
-        let plain = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
-        let leads_out = !plain || within.into_iter().any(Path::is_symlink);
-        std::fs::read_to_string(&file).ok().filter(|_| !leads_out)
+        std::fs::read_to_string(within(self.base(), path).ok()?).ok()
     }
 
     /// The folder of the unchanged tree.

@@ -27,6 +27,7 @@ CREATE TABLE incident (
 
 CREATE UNIQUE INDEX incident_open ON incident (service, fingerprint) WHERE NOT closed;
 CREATE INDEX incident_same ON incident (service, fingerprint, id);
+CREATE INDEX incident_driver ON incident (lease_owner) WHERE NOT closed AND lease_until > 0;
 CREATE INDEX incident_free ON incident (lease_until, id) WHERE NOT closed;
 
 CREATE TABLE journal (

@@ -1,12 +1,12 @@
 //! History: exported, checked, thinned out.
 
+use aegis_core::port::refused;
 use aegis_core::{IncidentId, Result, Timestamp};
 use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
 use super::PostgresJournal;
-use super::commit::missing;
 use super::error::failed;
 use super::read::SNAPSHOT;
 use crate::archive::Archive;
@@ -32,7 +32,7 @@ async fn read(pool: &PgPool, id: &IncidentId) -> Result<(Vec<u8>, Vec<Link>)> {
     let mut tx = pool.begin_with(SNAPSHOT).await.map_err(error)?;
     let seal = sqlx::query("SELECT seal FROM incident WHERE id = $1").bind(id.as_str());
     let seal = seal.fetch_optional(&mut *tx).await.map_err(error)?;
-    let seal = seal.ok_or_else(|| missing(id))?.try_get(0).map_err(error)?;
+    let seal = seal.ok_or_else(|| refused::missing(id))?.try_get(0).map_err(error)?;
     let records = "SELECT seq, at, body, digest FROM journal WHERE incident = $1 ORDER BY seq";
     let rows = sqlx::query(records).bind(id.as_str()).fetch_all(&mut *tx).await.map_err(error)?;
     Ok((seal, links(id, &rows)?))

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aegis_core::port::{Batch, Effect, EffectStatus, SlotChange};
-use aegis_core::{EffectKey, Error, ErrorKind, IncidentId, Result};
+use aegis_core::port::{Batch, Effect, EffectStatus, SlotChange, refused};
+use aegis_core::{EffectKey, Error, Result};
 use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
@@ -55,7 +55,7 @@ const COMMIT: &str = "WITH moved AS (
             THEN refuse('AE003', 'a message was answered') END
     FROM moved";
 
-/// The same for what comes most often: records and nothing else.
+/// The same for what comes most often, records and nothing else, in four fifths of the time.
 const APPEND: &str = "WITH moved AS (
         UPDATE incident SET seq = $4, phase = $5, updated_at = coalesce($6, updated_at),
             seal = chain(seal, $11::bytea[])
@@ -118,7 +118,7 @@ pub(super) async fn once(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Resul
             .bind(attempts)
             .bind(column(|e| e.key.kind.as_str().to_owned()))
             .bind(requests)
-            .bind(column(|e| status(e.status).to_owned()));
+            .bind(column(|e| e.status.as_str().to_owned()));
         query
             .bind(take)
             .bind(free)
@@ -130,21 +130,13 @@ pub(super) async fn once(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Resul
     };
     match moved {
         Ok(true) => Ok(seq),
-        Ok(false) => Err(Failed::Known(refused(pool, batch).await)),
+        Ok(false) => Err(Failed::Known(why_not(pool, batch).await)),
         Err(e) => Err(explained(pool, batch, e).await),
     }
 }
 
 fn last(batch: &Batch) -> u64 {
     batch.expected_seq + batch.entries.len() as u64
-}
-
-fn status(status: EffectStatus) -> &'static str {
-    match status {
-        EffectStatus::Intent => "intent",
-        EffectStatus::Done => "done",
-        EffectStatus::Void => "void",
-    }
 }
 
 /// One effect for each key, as if they had been kept one after the other.
@@ -160,16 +152,12 @@ fn merged(effects: &[Effect]) -> Result<Vec<Effect>> {
             || before.request == effect.request
             || before.status == EffectStatus::Void;
         if !same {
-            return Err(used(&effect.key.to_string()));
+            return Err(refused::used(&effect.key));
         }
         before.request = effect.request.clone().or(before.request.take());
         before.status = effect.status;
     }
     Ok(by_key.into_values().collect())
-}
-
-fn used(key: &str) -> Error {
-    Error::conflict(format!("{key} was used for another request")).at("journal")
 }
 
 /// What an error of the statement says, with names where they help.
@@ -183,7 +171,7 @@ async fn explained(pool: &PgPool, batch: &Batch, e: sqlx::Error) -> Failed {
     Failed::Known(match code.as_deref() {
         Some(error::EFFECT) => {
             let keys: Vec<String> = batch.effects.iter().map(|e| e.key.to_string()).collect();
-            used(&keys.join(" or "))
+            refused::used(keys.join(" or "))
         }
         Some(error::LETTER) => Error::conflict("a message was answered").at("journal"),
         Some(error::SLOT) => {
@@ -192,10 +180,9 @@ async fn explained(pool: &PgPool, batch: &Batch, e: sqlx::Error) -> Failed {
             match sqlx::query(sql).bind(id.as_str()).fetch_optional(pool).await {
                 Ok(Some(row)) => {
                     let of = |n: usize| row.try_get::<String, _>(n).unwrap_or_default();
-                    let why = format!("{} is releasing {}", of(0), of(1));
-                    Error::conflict(why).at("journal")
+                    refused::releasing(of(0), of(1))
                 }
-                _ => Error::conflict("another incident is releasing").at("journal"),
+                _ => refused::releasing("another incident", "the service"),
             }
         }
         _ => failed(&what, e),
@@ -208,18 +195,18 @@ pub(super) async fn look_up(pool: &PgPool, batch: &Batch, bodies: &[Body]) -> Re
     let seq = last(batch);
     let what = || format!("looking for a commit to incident {id}");
     let Some((is, driven, body)) = state(pool, batch).await.map_err(|e| failed(&what(), e))? else {
-        return Err(missing(id));
+        return Err(refused::missing(id));
     };
     // Later records can only have come after ours, by whoever took it over.
     let ours = bodies.last().is_some_and(|own| body.as_ref() == Some(&own.json));
     if ours && is >= seq {
         Ok(Some(seq))
     } else if !driven {
-        Err(super::lease::fenced(id))
+        Err(refused::fenced(id))
     } else if is == batch.expected_seq {
         Ok(None)
     } else {
-        Err(stale(batch, is))
+        Err(refused::stale(id, is, batch.expected_seq))
     }
 }
 
@@ -238,22 +225,12 @@ async fn state(pool: &PgPool, batch: &Batch) -> sqlx::Result<Option<(u64, bool, 
 }
 
 /// Why nothing was moved: the incident is missing, driven by another, or further than was known.
-async fn refused(pool: &PgPool, batch: &Batch) -> Error {
+async fn why_not(pool: &PgPool, batch: &Batch) -> Error {
     let id = &batch.incident;
     match state(pool, batch).await {
-        Ok(Some((is, true, _))) => stale(batch, is),
-        Ok(Some(_)) => super::lease::fenced(id),
-        Ok(None) => missing(id),
+        Ok(Some((is, true, _))) => refused::stale(id, is, batch.expected_seq),
+        Ok(Some(_)) => refused::fenced(id),
+        Ok(None) => refused::missing(id),
         Err(e) => failed(&format!("committing to incident {id}"), e),
     }
-}
-
-fn stale(batch: &Batch, is: u64) -> Error {
-    let (id, expected) = (&batch.incident, batch.expected_seq);
-    Error::new(ErrorKind::Stale, format!("incident {id} is at {is}, not at {expected}"))
-        .at("journal")
-}
-
-pub(super) fn missing(id: &IncidentId) -> Error {
-    Error::not_found(format!("no incident {id}")).at("journal")
 }

@@ -1,7 +1,8 @@
 //! Counters, and what a person has switched.
 
+use aegis_core::Result;
 use aegis_core::policy::Control;
-use aegis_core::{Error, ErrorKind, Result};
+use aegis_core::port::refused;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
@@ -46,8 +47,7 @@ pub(super) async fn reserve(
         return Ok(());
     }
     if taken + u128::from(amount) > u128::from(limit) {
-        let why = format!("{counter} is at {taken} of {limit}");
-        return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
+        return Err(refused::spent(counter, taken, limit));
     }
     let put = sqlx::query(PUT).bind(counter).bind(key).bind(amount.to_string());
     put.execute(&mut *tx).await.map_err(error)?;
@@ -66,17 +66,19 @@ pub(super) async fn used(pool: &PgPool, counter: &str) -> Result<u64> {
     Ok(u64::try_from(sum).unwrap_or(u64::MAX))
 }
 
+pub(super) async fn control(conn: &mut PgConnection) -> Result<Control> {
+    let error = |e| failed("reading what is switched", e);
+    let row = sqlx::query(SWITCHED).fetch_optional(conn).await.map_err(error)?;
+    let Some(row) = row else { return Ok(Control::new()) };
+    row::control(row.try_get(0).map_err(error)?)
+}
+
 pub(super) async fn switch(pool: &PgPool, from: &Control, to: &str) -> Result<()> {
     let error = |e| failed("switching", e);
     let mut tx = pool.begin().await.map_err(error)?;
     sqlx::query(LOCK).bind("control").execute(&mut *tx).await.map_err(error)?;
-    let is = sqlx::query(SWITCHED).fetch_optional(&mut *tx).await.map_err(error)?;
-    let is = match is {
-        Some(row) => row::control(row.try_get(0).map_err(error)?)?,
-        None => Control::new(),
-    };
-    if is != *from {
-        return Err(row::switched());
+    if control(&mut tx).await? != *from {
+        return Err(refused::switched());
     }
     sqlx::query(CONTROL).bind(to).execute(&mut *tx).await.map_err(error)?;
     tx.commit().await.map_err(error)

@@ -205,7 +205,9 @@ impl Journal for PostgresJournal {
     }
 
     async fn control(&self) -> Result<Control> {
-        read::control(&self.pool).await
+        let conn = self.pool.acquire().await;
+        let conn = conn.map_err(|e| failed("reading what is switched", e));
+        counter::control(&mut *conn?).await
     }
 
     async fn switch(&self, from: &Control, to: Control) -> Result<()> {

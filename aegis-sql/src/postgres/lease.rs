@@ -2,32 +2,39 @@
 
 use std::time::Duration;
 
-use aegis_core::port::{Fence, Lease};
-use aegis_core::{Error, ErrorKind, IncidentId, Result, ServiceName};
+use aegis_core::port::{Fence, Lease, refused};
+use aegis_core::{IncidentId, Result, ServiceName};
 use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
-use super::commit::missing;
 use super::error::failed;
 use crate::owner::known_dead_here;
+use crate::row::ttl_ms;
 
-const OWNERS: &str = "SELECT DISTINCT lease_owner FROM incident WHERE NOT closed AND lease_until > 0 AND lease_owner <> $1";
+/// The owners of leases, each found by one step through the index.
+const OWNERS: &str = "WITH RECURSIVE driver (name) AS (
+        SELECT min(lease_owner) FROM incident WHERE NOT closed AND lease_until > 0
+        UNION ALL
+        SELECT (SELECT min(lease_owner) FROM incident
+                WHERE NOT closed AND lease_until > 0 AND lease_owner > name)
+        FROM driver WHERE name IS NOT NULL
+    )
+    SELECT name FROM driver WHERE name IS NOT NULL AND name <> $1";
 
 const BURY: &str = "UPDATE incident SET lease_until = 0
     WHERE NOT closed AND lease_until > 0 AND lease_owner = $1";
 
 /// What others are taking at the same moment is left to them.
-const CLAIM: &str = "WITH clock (ms) AS (
-        SELECT (extract(epoch FROM statement_timestamp()) * 1000)::bigint
-    ), free AS (
+const CLAIM: &str = "WITH free AS (
         SELECT id FROM incident
         WHERE NOT closed
             AND lease_until <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint
             AND (cardinality($4::text[]) = 0 OR service = ANY ($4))
         ORDER BY lease_until, id LIMIT $3 FOR UPDATE SKIP LOCKED
     )
-    UPDATE incident SET fence = fence + 1, lease_owner = $1, lease_until = clock.ms + $2
-    FROM free, clock WHERE incident.id = free.id
+    UPDATE incident SET fence = fence + 1, lease_owner = $1,
+        lease_until = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $2
+    FROM free WHERE incident.id = free.id
     RETURNING incident.id, incident.fence";
 
 const RENEW: &str = "UPDATE incident SET lease_owner = $3,
@@ -58,7 +65,7 @@ pub(super) async fn claim(
     }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let services: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
-    let claimed = sqlx::query(CLAIM).bind(owner).bind(crate::row::ttl_ms(ttl)).bind(limit);
+    let claimed = sqlx::query(CLAIM).bind(owner).bind(ttl_ms(ttl)).bind(limit);
     let claimed = claimed.bind(services);
     let mut leases = Vec::new();
     for row in claimed.fetch_all(pool).await.map_err(error)? {
@@ -81,14 +88,14 @@ pub(super) async fn renew(pool: &PgPool, lease: &Lease) -> Result<()> {
         .bind(id.as_str())
         .bind(lease.fence.0.cast_signed())
         .bind(&lease.owner)
-        .bind(crate::row::ttl_ms(lease.ttl));
+        .bind(ttl_ms(lease.ttl));
     if renewed.execute(pool).await.map_err(error)?.rows_affected() > 0 {
         return Ok(());
     }
     let known = sqlx::query("SELECT 1 FROM incident WHERE id = $1").bind(id.as_str());
     match known.fetch_optional(pool).await.map_err(error)? {
-        Some(_) => Err(fenced(id)),
-        None => Err(missing(id)),
+        Some(_) => Err(refused::fenced(id)),
+        None => Err(refused::missing(id)),
     }
 }
 
@@ -98,10 +105,5 @@ pub(super) async fn release(pool: &PgPool, lease: &Lease) -> Result<()> {
     let released = released.execute(pool).await;
     let released =
         released.map_err(|e| failed(&format!("giving back the lease of incident {id}"), e))?;
-    if released.rows_affected() == 0 { Err(missing(id)) } else { Ok(()) }
-}
-
-pub(super) fn fenced(id: &IncidentId) -> Error {
-    let why = format!("incident {id} is driven by another");
-    Error::new(ErrorKind::Fenced, why).at("journal")
+    if released.rows_affected() == 0 { Err(refused::missing(id)) } else { Ok(()) }
 }

@@ -1,11 +1,10 @@
 //! Messages for whoever drives an incident.
 
-use aegis_core::port::{Letter, MOST_LETTERS};
-use aegis_core::{Error, ErrorKind, IncidentId, Result};
+use aegis_core::port::{Letter, MOST_LETTERS, refused};
+use aegis_core::{IncidentId, Result};
 use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
-use super::commit::missing;
 use super::error::failed;
 use crate::row::letter;
 
@@ -29,13 +28,10 @@ pub(super) async fn tell(pool: &PgPool, id: &IncidentId, body: &str) -> Result<u
     let error = |e| failed(&format!("leaving a message for incident {id}"), e);
     let most = i64::try_from(MOST_LETTERS).unwrap_or(i64::MAX);
     let put = sqlx::query(PUT).bind(id.as_str()).bind(body).bind(most).fetch_optional(pool).await;
-    let Some(row) = put.map_err(error)? else { return Err(missing(id)) };
+    let Some(row) = put.map_err(error)? else { return Err(refused::missing(id)) };
     match row.try_get::<Option<i64>, _>(0).map_err(error)? {
         Some(number) => Ok(number.cast_unsigned()),
-        None => {
-            let why = format!("{MOST_LETTERS} messages wait for incident {id}");
-            Err(Error::new(ErrorKind::Exhausted, why).at("journal"))
-        }
+        None => Err(refused::full(id)),
     }
 }
 

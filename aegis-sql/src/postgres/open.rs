@@ -1,8 +1,8 @@
 //! Opening an incident, or opening one again.
 
 use aegis_core::machine::Phase;
-use aegis_core::port::{NewIncident, Opened};
-use aegis_core::{Error, IncidentId, Result, Timestamp};
+use aegis_core::port::{NewIncident, Opened, refused};
+use aegis_core::{IncidentId, Result, Timestamp};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgPool};
 
@@ -93,7 +93,7 @@ async fn locked(
         .execute(conn)
         .await?;
     if created.rows_affected() == 0 {
-        return Ok(Err(Error::conflict(format!("incident {} exists", new.id)).at("journal")));
+        return Ok(Err(refused::exists(&new.id)));
     }
     Ok(Ok(Opened::Created(new.id.clone())))
 }

@@ -1,10 +1,9 @@
 //! What is read.
 
-use aegis_core::policy::Control;
 use aegis_core::port::{Filter, Stored, Summary};
 use aegis_core::{IncidentId, Result};
 use sqlx::postgres::PgPool;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, Postgres};
 
 use super::error::failed;
 use crate::row::{self, SUMMARY};
@@ -25,28 +24,7 @@ pub(super) async fn load(pool: &PgPool, id: &IncidentId) -> Result<Option<Stored
 }
 
 pub(super) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Summary>> {
-    let mut sql = QueryBuilder::new(format!("SELECT {SUMMARY} FROM incident WHERE true"));
-    if let Some(service) = &filter.service {
-        sql.push(" AND service = ").push_bind(service.as_str());
-    }
-    if let Some(fingerprint) = &filter.fingerprint {
-        sql.push(" AND fingerprint = ").push_bind(fingerprint.as_str());
-    }
-    if let Some(open) = filter.open {
-        sql.push(if open { " AND NOT closed" } else { " AND closed" });
-    }
-    if let Some(before) = &filter.before {
-        sql.push(" AND id < ").push_bind(before.as_str());
-    }
-    let bound = i64::try_from(filter.bound()).unwrap_or(i64::MAX);
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(bound);
+    let mut sql = row::listed::<Postgres>(filter, ["NOT closed", "closed"]);
     let rows = sql.build().fetch_all(pool).await.map_err(|e| failed("listing incidents", e))?;
     Ok(row::summaries(&rows))
-}
-
-pub(super) async fn control(pool: &PgPool) -> Result<Control> {
-    let error = |e| failed("reading what is switched", e);
-    let row = sqlx::query("SELECT body FROM control WHERE id = 1").fetch_optional(pool).await;
-    let Some(row) = row.map_err(error)? else { return Ok(Control::new()) };
-    row::control(row.try_get(0).map_err(error)?)
 }

@@ -1,6 +1,7 @@
 //! History: exported, checked, thinned out.
 
-use aegis_core::{Error, IncidentId, Result, Timestamp};
+use aegis_core::port::refused;
+use aegis_core::{IncidentId, Result, Timestamp};
 use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
@@ -28,7 +29,7 @@ async fn read(pool: &SqlitePool, id: &IncidentId) -> Result<(Vec<u8>, Vec<Link>)
     let mut tx = pool.begin().await.map_err(error)?;
     let seal = sqlx::query("SELECT seal FROM incident WHERE id = ?1").bind(id.as_str());
     let Some(row) = seal.fetch_optional(&mut *tx).await.map_err(error)? else {
-        return Err(Error::not_found(format!("no incident {id}")).at("journal"));
+        return Err(refused::missing(id));
     };
     let records = "SELECT seq, at, body, digest FROM journal WHERE incident = ?1 ORDER BY seq";
     let rows = sqlx::query(records).bind(id.as_str()).fetch_all(&mut *tx).await.map_err(error)?;

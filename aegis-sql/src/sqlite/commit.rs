@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use aegis_core::machine::Entry;
-use aegis_core::port::{Batch, Effect, EffectStatus, SlotChange};
-use aegis_core::{Error, ErrorKind, IncidentId, Result};
+use aegis_core::port::{Batch, Effect, SlotChange, refused};
+use aegis_core::{Error, IncidentId, Result};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -56,7 +56,7 @@ pub(super) async fn commit(
         .fetch_all(&mut *conn)
         .await
         .map_err(|e| error(id, e))?;
-    let Some(row) = rows.first() else { return Err(refused(conn, batch).await) };
+    let Some(row) = rows.first() else { return Err(why_not(conn, batch).await) };
     let service: String = row.try_get(0).map_err(|e| error(id, e))?;
     let seal: Vec<u8> = row.try_get(1).map_err(|e| error(id, e))?;
     for effect in &batch.effects {
@@ -116,24 +116,18 @@ async fn append(
 }
 
 async fn keep_effect(conn: &mut SqliteConnection, id: &IncidentId, effect: &Effect) -> Result<()> {
-    let status = match effect.status {
-        EffectStatus::Intent => "intent",
-        EffectStatus::Done => "done",
-        EffectStatus::Void => "void",
-    };
     let kept = sqlx::query(EFFECT)
         .bind(effect.key.service.as_str())
         .bind(effect.key.incident.as_str())
         .bind(i64::from(effect.key.attempt))
         .bind(effect.key.kind.as_str())
         .bind(effect.request.as_ref().map(|r| r.as_str()))
-        .bind(status)
+        .bind(effect.status.as_str())
         .fetch_all(conn)
         .await
         .map_err(|e| error(id, e))?;
     if kept.is_empty() {
-        let why = format!("{} was used for another request", effect.key);
-        return Err(Error::conflict(why).at("journal"));
+        return Err(refused::used(&effect.key));
     }
     Ok(())
 }
@@ -146,7 +140,7 @@ async fn answer(conn: &mut SqliteConnection, id: &IncidentId, letters: &[u64]) -
             .bind(id.as_str());
         let gone = gone.execute(&mut *conn).await.map_err(|e| error(id, e))?;
         if gone.rows_affected() == 0 {
-            return Err(Error::conflict(format!("message {number} was answered")).at("journal"));
+            return Err(refused::answered(*number));
         }
     }
     Ok(())
@@ -158,13 +152,13 @@ async fn take(conn: &mut SqliteConnection, id: &IncidentId, service: &str) -> Re
         let holder = sqlx::query("SELECT incident FROM slot WHERE service = ?1").bind(service);
         let holder = holder.fetch_one(conn).await.and_then(|row| row.try_get::<String, _>(0));
         let holder = holder.map_err(|e| error(id, e))?;
-        return Err(Error::conflict(format!("{holder} is releasing {service}")).at("journal"));
+        return Err(refused::releasing(holder, service));
     }
     Ok(())
 }
 
 /// Why nothing was moved: the incident is missing, driven by another, or further than was known.
-async fn refused(conn: &mut SqliteConnection, batch: &Batch) -> Error {
+async fn why_not(conn: &mut SqliteConnection, batch: &Batch) -> Error {
     let id = &batch.incident;
     let driven = sqlx::query(DRIVEN).bind(id.as_str()).bind(batch.fence.0.cast_signed());
     let driven = match driven.fetch_optional(&mut *conn).await {
@@ -172,12 +166,7 @@ async fn refused(conn: &mut SqliteConnection, batch: &Batch) -> Error {
         Err(e) => return error(id, e),
     };
     missing_or(conn, id, |is| {
-        if driven {
-            let why = format!("incident {id} is at {is}, not at {}", batch.expected_seq);
-            Error::new(ErrorKind::Stale, why).at("journal")
-        } else {
-            super::lease::fenced(id)
-        }
+        if driven { refused::stale(id, is, batch.expected_seq) } else { refused::fenced(id) }
     })
     .await
 }

@@ -1,7 +1,8 @@
 //! Counters, and what a person has switched.
 
+use aegis_core::Result;
 use aegis_core::policy::Control;
-use aegis_core::{Error, ErrorKind, Result};
+use aegis_core::port::refused;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -53,8 +54,7 @@ pub(super) async fn reserve(
     let row = sqlx::query(SUM).bind(counter).fetch_one(&mut *conn).await.map_err(error)?;
     let taken = sum(&row).map_err(error)?;
     if taken + u128::from(amount) > u128::from(limit) {
-        let why = format!("{counter} is at {taken} of {limit}");
-        return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
+        return Err(refused::spent(counter, taken, limit));
     }
     let put = sqlx::query(PUT).bind(counter).bind(key).bind(amount.cast_signed());
     put.execute(conn).await.map(drop).map_err(error)
@@ -78,7 +78,7 @@ pub(super) async fn switch(conn: &mut SqliteConnection, from: &Control, to: &str
         None => Control::new(),
     };
     if is != *from {
-        return Err(row::switched());
+        return Err(refused::switched());
     }
     sqlx::query(CONTROL).bind(to).execute(conn).await.map(drop).map_err(error)
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use super::error::failed;
 use super::writer::{Counts, Done, Job, Write, Writer};
 use super::{SqliteConfig, letter, read, schema};
-use crate::row::{Body, control_body, letter_body, services_json, ttl_ms};
+use crate::row::{Body, control_body, letter_body, ttl_ms};
 
 /// Keeps incidents in one SQLite file, for all processes of one machine.
 ///
@@ -160,7 +160,8 @@ impl Journal for SqliteJournal {
         ttl: Duration,
         limit: usize,
     ) -> Result<Vec<Lease>> {
-        let services = services_json(services);
+        let services: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
+        let services = serde_json::json!(services).to_string();
         let (owner, limit) = (owner.to_owned(), i64::try_from(limit).unwrap_or(i64::MAX));
         let claim = Write::Claim { owner, services, ttl_ms: ttl_ms(ttl), limit, ttl };
         match self.write(claim).await? {

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use aegis_core::port::{Fence, Lease};
-use aegis_core::{Error, ErrorKind, IncidentId, Result};
+use aegis_core::port::{Fence, Lease, refused};
+use aegis_core::{IncidentId, Result};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
@@ -100,7 +100,7 @@ pub(super) async fn renew(conn: &mut SqliteConnection, lease: &Lease, ttl_ms: i6
         .await
         .map_err(|e| failed(&format!("renewing the lease of incident {id}"), e))?;
     if renewed.is_empty() {
-        return Err(missing_or(conn, id, |_| fenced(id)).await);
+        return Err(missing_or(conn, id, |_| refused::fenced(id)).await);
     }
     end(conn).await
 }
@@ -114,12 +114,7 @@ pub(super) async fn release(conn: &mut SqliteConnection, lease: &Lease) -> Resul
         .await
         .map_err(|e| failed(&format!("giving back the lease of incident {id}"), e))?;
     if released.is_empty() {
-        return Err(Error::not_found(format!("no incident {id}")).at("journal"));
+        return Err(refused::missing(id));
     }
     end(conn).await
-}
-
-pub(super) fn fenced(id: &IncidentId) -> Error {
-    let why = format!("incident {id} is driven by another");
-    Error::new(ErrorKind::Fenced, why).at("journal")
 }

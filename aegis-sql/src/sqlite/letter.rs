@@ -1,7 +1,7 @@
 //! Messages for whoever drives an incident.
 
-use aegis_core::port::{Letter, MOST_LETTERS};
-use aegis_core::{Error, ErrorKind, IncidentId, Result};
+use aegis_core::port::{Letter, MOST_LETTERS, refused};
+use aegis_core::{IncidentId, Result};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
@@ -25,12 +25,11 @@ pub(super) async fn tell(conn: &mut SqliteConnection, id: &IncidentId, body: &st
     let error = |e| failed(&format!("leaving a message for incident {id}"), e);
     let rows = sqlx::query(COUNT).bind(id.as_str()).fetch_all(&mut *conn).await.map_err(error)?;
     let Some(row) = rows.first() else {
-        return Err(Error::not_found(format!("no incident {id} is open")).at("journal"));
+        return Err(refused::missing(id));
     };
     let waiting: i64 = row.try_get(0).map_err(error)?;
     if usize::try_from(waiting).unwrap_or(usize::MAX) >= MOST_LETTERS {
-        let why = format!("{waiting} messages wait for incident {id}");
-        return Err(Error::new(ErrorKind::Exhausted, why).at("journal"));
+        return Err(refused::full(id));
     }
     let put = sqlx::query(PUT).bind(id.as_str()).bind(body).fetch_all(&mut *conn).await;
     let put = put.map_err(error)?;

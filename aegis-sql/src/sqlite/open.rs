@@ -1,8 +1,8 @@
 //! Opening an incident, or opening one again.
 
 use aegis_core::machine::Phase;
-use aegis_core::port::{NewIncident, Opened};
-use aegis_core::{Error, IncidentId, Result, Timestamp};
+use aegis_core::port::{NewIncident, Opened, refused};
+use aegis_core::{IncidentId, Result, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
@@ -85,7 +85,7 @@ pub(super) async fn open(
         .await
         .map_err(error)?;
     if created.is_empty() {
-        return Err(Error::conflict(format!("incident {} exists", new.id)).at("journal"));
+        return Err(refused::exists(&new.id));
     }
     sqlx::query(FIRST)
         .bind(new.id.as_str())

@@ -4,7 +4,7 @@ use aegis_core::policy::Control;
 use aegis_core::port::{Filter, Stored, Summary};
 use aegis_core::{IncidentId, Result};
 use sqlx::sqlite::SqlitePool;
-use sqlx::{AssertSqlSafe, QueryBuilder, Row as _};
+use sqlx::{AssertSqlSafe, Row as _, Sqlite};
 
 use super::counter;
 use super::error::failed;
@@ -24,21 +24,8 @@ pub(super) async fn load(pool: &SqlitePool, id: &IncidentId) -> Result<Option<St
 }
 
 pub(super) async fn list(pool: &SqlitePool, filter: &Filter) -> Result<Vec<Summary>> {
-    let mut sql = QueryBuilder::new(format!("SELECT {SUMMARY} FROM incident WHERE true"));
-    if let Some(service) = &filter.service {
-        sql.push(" AND service = ").push_bind(service.as_str());
-    }
-    if let Some(fingerprint) = &filter.fingerprint {
-        sql.push(" AND fingerprint = ").push_bind(fingerprint.as_str());
-    }
-    if let Some(open) = filter.open {
-        sql.push(if open { " AND closed = 0" } else { " AND closed = 1" });
-    }
-    if let Some(before) = &filter.before {
-        sql.push(" AND id < ").push_bind(before.as_str());
-    }
-    let bound = i64::try_from(filter.bound()).unwrap_or(i64::MAX);
-    sql.push(" ORDER BY id DESC LIMIT ").push_bind(bound);
+    // As the partial indexes have it.
+    let mut sql = row::listed::<Sqlite>(filter, ["closed = 0", "closed = 1"]);
     let rows = sql.build().fetch_all(pool).await.map_err(|e| failed("listing incidents", e))?;
     Ok(row::summaries(&rows))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aegis_core::policy::Control;
-use aegis_core::port::{Batch, Lease, NewIncident, Opened};
+use aegis_core::port::{Batch, Lease, NewIncident, Opened, refused};
 use aegis_core::{Error, IncidentId, Result, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
@@ -17,16 +17,51 @@ use crate::row::Body;
 /// A write, with its records encoded by the caller.
 #[derive(Debug)]
 pub(super) enum Write {
-    Open { new: Box<NewIncident>, opened: Body, reopened: Option<Body> },
-    Commit { batch: Box<Batch>, bodies: Vec<Body> },
-    Claim { owner: String, services: String, ttl_ms: i64, limit: i64, ttl: std::time::Duration },
-    Tell { id: IncidentId, body: String },
-    Prune { before: Timestamp, limit: i64 },
-    Renew { lease: Lease, ttl_ms: i64 },
+    Open {
+        new: Box<NewIncident>,
+        opened: Body,
+        reopened: Option<Body>,
+    },
+    Commit {
+        batch: Box<Batch>,
+        bodies: Vec<Body>,
+    },
+    /// `services` is a JSON list of names.
+    Claim {
+        owner: String,
+        services: String,
+        ttl_ms: i64,
+        limit: i64,
+        ttl: std::time::Duration,
+    },
+    Tell {
+        id: IncidentId,
+        body: String,
+    },
+    Prune {
+        before: Timestamp,
+        limit: i64,
+    },
+    Renew {
+        lease: Lease,
+        ttl_ms: i64,
+    },
     Release(Lease),
-    Reserve { counter: String, key: String, amount: u64, limit: u64 },
-    Settle { counter: String, key: String, used: u64 },
-    Control { from: Control, to: String },
+    Reserve {
+        counter: String,
+        key: String,
+        amount: u64,
+        limit: u64,
+    },
+    Settle {
+        counter: String,
+        key: String,
+        used: u64,
+    },
+    Control {
+        from: Control,
+        to: String,
+    },
 }
 
 /// What a write answers.
@@ -203,7 +238,7 @@ pub(super) async fn missing_or(
         .await;
     match row.and_then(|row| row.map(|r| r.try_get::<i64, _>(0)).transpose()) {
         Ok(Some(seq)) => otherwise(seq.cast_unsigned()),
-        Ok(None) => Error::not_found(format!("no incident {incident}")).at("journal"),
+        Ok(None) => refused::missing(incident),
         Err(e) => failed("looking for an incident", e),
     }
 }

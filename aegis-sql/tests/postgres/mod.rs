@@ -22,9 +22,9 @@ pub(crate) fn quick() -> Cluster {
 }
 
 /// The database without the journal, as an operator's `psql` sees it.
-pub(crate) async fn raw(cluster: &Cluster, sql: &'static str) {
+pub(crate) async fn raw(cluster: &Cluster, sql: &str) {
     let mut conn = PgConnection::connect(&cluster.url()).await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
 }
 

@@ -1,44 +1,28 @@
 //! What the tables themselves hold, and what is damaged in them.
 
-use aegis_core::port::{Filter, Journal as _};
-use aegis_core::{ErrorKind, Retry};
+use aegis_core::ErrorKind;
+use aegis_core::port::Journal as _;
 use aegis_sql::{PostgresJournal, owner};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use super::{quick, raw};
-use crate::shop::{LONG, driven, held, new};
+use crate::corruption::{DAMAGE, four, shows};
+use crate::shop::{LONG, driven, new};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_record_names_its_incident_and_its_place() {
     let cluster = quick();
     let journal = PostgresJournal::create_or_open(&cluster.url()).await.unwrap();
-    let leases = driven(&journal, &["aa".into(), "bb".into(), "cc".into(), "dd".into()]).await;
-    for lease in &leases {
-        for seq in 1..4 {
-            journal.commit(held(lease, seq, "x")).await.unwrap();
-        }
-    }
-    raw(
-        &cluster,
+    let leases = four(&journal).await;
+    let damage = format!(
         "SET search_path = aegis;
          DROP TRIGGER journal_is_append_only ON journal;
          DROP TRIGGER journal_keeps_open_incidents ON journal;
-         UPDATE journal SET body = '{\"held\":{\"why\":' WHERE incident = 'bb' AND seq = 3;
-         DELETE FROM journal WHERE incident = 'cc' AND seq = 2;
-         UPDATE incident SET phase = 'Dreaming' WHERE id = 'dd';",
-    )
-    .await;
-    let error = journal.load(&"bb".into()).await.unwrap_err();
-    assert_eq!((error.kind(), error.retry()), (ErrorKind::Internal, Retry::Never));
-    assert!(error.to_string().contains("record 3 of incident bb"), "{error}");
-    let error = journal.load(&"cc".into()).await.unwrap_err();
-    assert!(error.to_string().contains("2 is the first amiss"), "{error}");
-    let error = journal.load(&"dd".into()).await.unwrap_err();
-    assert!(error.to_string().contains("Dreaming"), "{error}");
-    assert_eq!(journal.load(&"aa".into()).await.unwrap().unwrap().summary.seq, 4);
-    let rows = journal.list(&Filter::new()).await.unwrap();
-    assert_eq!(rows.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["cc", "bb", "aa"]);
+         {DAMAGE}"
+    );
+    raw(&cluster, &damage).await;
+    shows(&journal, &leases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,9 @@
 //! The journal with somebody beside it who notices when nothing can be written.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aegis_core::policy::Control;
-use aegis_core::port::{
-    Batch, Filter, Journal, Lease, Letter, Message, NewIncident, Opened, Stored, Summary,
-};
-use aegis_core::{ErrorKind, IncidentId, Result, ServiceName};
+use aegis_core::port::{Batch, Journal, JournalLayer, Lease, NewIncident, Opened};
+use aegis_core::{ErrorKind, Result};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -45,7 +41,11 @@ impl Witness {
 }
 
 #[async_trait]
-impl Journal for Witness {
+impl JournalLayer for Witness {
+    fn inner(&self) -> &dyn Journal {
+        &*self.journal
+    }
+
     async fn open(&self, new: NewIncident) -> Result<Opened> {
         self.note(self.journal.open(new).await)
     }
@@ -54,57 +54,7 @@ impl Journal for Witness {
         self.note(self.journal.commit(batch).await)
     }
 
-    async fn claim(
-        &self,
-        owner: &str,
-        services: &[ServiceName],
-        ttl: Duration,
-        limit: usize,
-    ) -> Result<Vec<Lease>> {
-        self.journal.claim(owner, services, ttl, limit).await
-    }
-
     async fn renew(&self, lease: &Lease) -> Result<()> {
         self.note(self.journal.renew(lease).await)
-    }
-
-    async fn release(&self, lease: &Lease) -> Result<()> {
-        self.journal.release(lease).await
-    }
-
-    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
-        self.journal.tell(id, message).await
-    }
-
-    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
-        self.journal.letters(owner, limit).await
-    }
-
-    async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
-        self.journal.load(id).await
-    }
-
-    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
-        self.journal.list(filter).await
-    }
-
-    async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
-        self.journal.reserve(counter, key, amount, limit).await
-    }
-
-    async fn settle(&self, counter: &str, key: &str, used: u64) -> Result<()> {
-        self.journal.settle(counter, key, used).await
-    }
-
-    async fn used(&self, counter: &str) -> Result<u64> {
-        self.journal.used(counter).await
-    }
-
-    async fn control(&self) -> Result<Control> {
-        self.journal.control().await
-    }
-
-    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
-        self.journal.switch(from, to).await
     }
 }

@@ -7,19 +7,19 @@ use std::time::Duration;
 use aegis_core::judge::Statistical;
 use aegis_core::machine::Settings;
 use aegis_core::model::{
-    Case, Cause, Diagnosis, Event, Hypothesis, Location, Metric, Observation, Point, Query,
-    Readings, Samples, Signal, Trigger,
+    Case, Cause, Diagnosis, Event, Hypothesis, Location, Metric, Observation, Query, Samples,
+    Signal, Trigger,
 };
 use aegis_core::planner::{Planner, PlannerConfig, ServiceConfig};
-use aegis_core::policy::{Autonomy, Control, PolicyConfig};
+use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{
-    Batch, Clock as _, Filter, Intake as _, Journal, Lease, Letter, Message, NewIncident, Opened,
-    Stored, Summary, SystemClock,
+    Batch, Clock as _, Filter, Intake as _, Journal, JournalLayer, NewIncident, Opened, SystemClock,
 };
 use aegis_core::redact::Untrusted;
 use aegis_core::stage::{Diagnoser, MetricSource};
 use aegis_core::testkit::stages::{Offers, Passes};
-use aegis_core::{Confidence, IncidentId, Result, ServiceName};
+use aegis_core::{Confidence, Result};
+use aegis_examples::replicas::samples;
 use aegis_sql::{SqliteJournal, owner};
 use async_trait::async_trait;
 
@@ -90,13 +90,7 @@ struct Service(Remote);
 #[async_trait]
 impl MetricSource for Service {
     async fn sample(&self, query: &Query) -> Result<Samples> {
-        let broken = self.0.made(Call::Merge).is_none();
-        let value = |metric: &Metric| match metric {
-            Metric::ErrorRate => f64::from(u8::from(broken)),
-            _ => 20.0,
-        };
-        let read = |m: &Metric| Readings::Values(vec![Point::new(query.now, value(m))]);
-        Ok(Samples::new(query.metrics.iter().map(|m| (m.clone(), read(m))).collect()))
+        Ok(samples(query, self.0.made(Call::Merge).is_none()))
     }
 }
 
@@ -144,7 +138,11 @@ fn name(batch: &Batch) -> String {
 }
 
 #[async_trait]
-impl Journal for Marked {
+impl JournalLayer for Marked {
+    fn inner(&self) -> &dyn Journal {
+        &self.inner
+    }
+
     async fn open(&self, new: NewIncident) -> Result<Opened> {
         self.around("open", self.inner.open(new)).await
     }
@@ -153,59 +151,9 @@ impl Journal for Marked {
         self.around(&name(&batch), self.inner.commit(batch)).await
     }
 
-    async fn claim(
-        &self,
-        owner: &str,
-        services: &[ServiceName],
-        ttl: Duration,
-        limit: usize,
-    ) -> Result<Vec<Lease>> {
-        self.inner.claim(owner, services, ttl, limit).await
-    }
-
-    async fn renew(&self, lease: &Lease) -> Result<()> {
-        self.inner.renew(lease).await
-    }
-
-    async fn release(&self, lease: &Lease) -> Result<()> {
-        self.inner.release(lease).await
-    }
-
-    async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
-        self.inner.tell(id, message).await
-    }
-
-    async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
-        self.inner.letters(owner, limit).await
-    }
-
-    async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
-        self.inner.load(id).await
-    }
-
-    async fn list(&self, filter: &Filter) -> Result<Vec<Summary>> {
-        self.inner.list(filter).await
-    }
-
     async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
         let kind = counter.split('/').take(2).collect::<Vec<_>>().join(" ");
         self.around(&format!("reserve {kind}"), self.inner.reserve(counter, key, amount, limit))
             .await
-    }
-
-    async fn settle(&self, counter: &str, key: &str, used: u64) -> Result<()> {
-        self.inner.settle(counter, key, used).await
-    }
-
-    async fn used(&self, counter: &str) -> Result<u64> {
-        self.inner.used(counter).await
-    }
-
-    async fn control(&self) -> Result<Control> {
-        self.inner.control().await
-    }
-
-    async fn switch(&self, from: &Control, to: Control) -> Result<()> {
-        self.inner.switch(from, to).await
     }
 }

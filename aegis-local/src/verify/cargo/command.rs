@@ -2,6 +2,8 @@
 
 use aegis_core::{Error, Result};
 
+use super::super::command::{Word, past_assignments};
+
 /// Arguments that change what the report looks like, or keep it back.
 const UNREADABLE: [&str; 9] = [
     "-q",
@@ -40,38 +42,34 @@ impl<'a> Command<'a> {
     /// Errors: `Invalid` for anything but `cargo test`, and for arguments under which its report can't
     /// be read.
     pub(super) fn parse(command: &'a str) -> Result<Self> {
-        let is_assignment = |w: &str| {
-            let name = w.split_once('=').map_or("", |(name, _)| name);
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        };
-        let mut at = 0;
-        let mut words = Vec::new();
-        for word in command.split_inclusive(' ') {
-            if !word.trim().is_empty() {
-                words.push((at, word.trim()));
-            }
-            at += word.len();
-        }
         let wrong = |why: &str| {
             Err(Error::invalid(format!("the test command {command:?} {why}: write cargo test ...")))
         };
         if command.contains(|c: char| ";&|<>()`$#\n\"'\\".contains(c)) {
             return wrong("is a shell's");
         }
-        let first = words.iter().position(|(_, w)| !is_assignment(w));
-        let Some([(start, "cargo"), (test, "test" | "t"), ..]) = first.map(|n| &words[n..]) else {
+        let words: Vec<Word<'_>> = past_assignments(command).collect();
+        let [
+            Word { start, text: "cargo", .. },
+            test @ Word { text: "test" | "t", .. },
+            others @ ..,
+        ] = &words[..]
+        else {
             return wrong("is not cargo's");
         };
-        if let Some((_, word)) = words.iter().find(|(_, w)| {
-            UNREADABLE
-                .iter()
-                .any(|u| w.strip_prefix(u).is_some_and(|r| r.is_empty() || r.starts_with('=')))
-        }) {
-            return wrong(&format!("hides the report by {word}"));
+        let hides = |word: &&Word<'_>| {
+            let named = |flag: &&str| {
+                let rest = word.text.strip_prefix(*flag);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+            };
+            UNREADABLE.iter().any(named)
+        };
+        if let Some(word) = others.iter().find(hides) {
+            return wrong(&format!("hides the report by {}", word.text));
         }
-        let end = test + if command[*test..].starts_with("test") { 4 } else { 1 };
-        let split = words.iter().find(|(at, w)| *w == "--" && at > test).map(|(at, _)| *at);
-        let split = split.unwrap_or(command.len());
+        let end = test.start + test.text.len();
+        let split = others.iter().find(|word| word.text == "--");
+        let split = split.map_or(command.len(), |word| word.start);
         Ok(Self { before: &command[..*start], own: &command[end..split], rest: &command[split..] })
     }
 

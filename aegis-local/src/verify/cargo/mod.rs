@@ -36,12 +36,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aegis_core::model::{Case, Fix, FixKind, Release, Verification};
+use aegis_core::model::{Case, Fix, GateReport, Release, Verification};
 use aegis_core::patch::{FileChange, Patch};
 use aegis_core::policy::{Guardrail, Touched};
 use aegis_core::port::Repository;
 use aegis_core::stage::Verifier;
-use aegis_core::{Error, Result, Revision};
+use aegis_core::{Result, Revision};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
@@ -51,7 +51,8 @@ use self::toolchain::Toolchain;
 use super::base::BaseSuite;
 use super::config::VerifierConfig;
 use super::gates;
-use super::ground::{Ground, Key, Reverted};
+use super::ground::{self, Ground, Key, Proves, Reverted};
+use super::guard::has_extension;
 use super::isolation::Tier;
 use super::prove::Proof;
 use super::suite::{Ask, Suites as _};
@@ -189,51 +190,13 @@ impl CargoVerifier {
     }
 
     async fn prepare(&self, base: &Revision) -> Result<(CargoSuite, Tree, Key)> {
-        let Ground { spec, config, .. } = &self.ground;
-        Command::parse(&spec.test)?;
+        Command::parse(&self.ground.spec.test)?;
         let toolchain = self.toolchain().await?.clone();
-        let isolation = self.ground.isolation().await?;
+        let bench = self.ground.workbench(toolchain.visible(), base).await?;
         let (name, tree) = self.ground.tree(base).await?;
         let key = (name, toolchain.digest().clone());
-        let suite = CargoSuite {
-            spec: spec.clone(),
-            toolchain,
-            isolation,
-            limits: config.limits(),
-            visible: config.visible.clone(),
-            base: base.clone(),
-        };
+        let suite = CargoSuite { bench, toolchain };
         Ok((suite, tree, key))
-    }
-
-    async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
-        let (suite, tree, key) = self.prepare(&patch.base).await?;
-        proof.isolated(suite.isolation.tier());
-        let Some(changes) = self.ground.changes(patch, proof).await? else { return Ok(()) };
-        let files = tree.files()?;
-        proof.inspect(case, &Touched::new(&changes, &files), &self.ground.guardrails);
-        proof.refuse(refused(&changes));
-        if proof.is_denied() {
-            return Ok(());
-        }
-        // Tests stay those of the base, whatever a host's guardrails let pass.
-        let kept = changes.iter().filter(|change| !guard::belongs(&change.path));
-        let patched = tree.changed(&kept.cloned().collect::<Vec<_>>());
-        self.run(&suite, (&tree, &patched, &key), &changes, proof).await
-    }
-
-    async fn prove_revert(
-        &self,
-        release: &Release,
-        git: &GitRepository,
-        base: &Revision,
-        proof: &mut Proof<'_>,
-    ) -> Result<()> {
-        let (suite, tree, key) = self.prepare(base).await?;
-        proof.isolated(suite.isolation.tier());
-        let taken = self.ground.take_back(release, git, base, proof).await?;
-        let Some(Reverted { tree: reverted, changes }) = taken else { return Ok(()) };
-        self.run(&suite, (&tree, &reverted, &key), &changes, proof).await
     }
 
     /// Runs the suite on both trees, and the marked one where there is time and a point.
@@ -271,8 +234,8 @@ impl CargoVerifier {
 }
 
 /// What does not parse, needs no compiler.
-fn refused(changes: &[FileChange]) -> Option<aegis_core::model::GateReport> {
-    let rust = changes.iter().filter(|c| c.path.ends_with(".rs"));
+fn refused(changes: &[FileChange]) -> Option<GateReport> {
+    let rust = changes.iter().filter(|c| is_rust(&c.path));
     let refused = |c: &FileChange| {
         let why = source::read(c.after.as_deref()?, |_| ()).err()?;
         Some(gates::deny(gates::SYNTAX, format!("{}: {why}", c.path)))
@@ -280,25 +243,51 @@ fn refused(changes: &[FileChange]) -> Option<aegis_core::model::GateReport> {
     rust.filter_map(refused).next()
 }
 
+impl Proves for CargoVerifier {
+    fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    async fn prove(&self, case: &Case, patch: &Patch, proof: &mut Proof<'_>) -> Result<()> {
+        let (suite, tree, key) = self.prepare(&patch.base).await?;
+        proof.isolated(suite.bench.tier());
+        let Some(changes) = self.ground.changes(patch, proof).await? else { return Ok(()) };
+        let files = tree.files()?;
+        proof.inspect(case, &Touched::new(&changes, &files), &self.ground.guardrails);
+        proof.refuse(refused(&changes));
+        if proof.is_denied() {
+            return Ok(());
+        }
+        // Tests stay those of the base, whatever a host's guardrails let pass.
+        let kept = changes.iter().filter(|change| !guard::belongs(&change.path));
+        let patched = tree.changed(&kept.cloned().collect::<Vec<_>>());
+        self.run(&suite, (&tree, &patched, &key), &changes, proof).await
+    }
+
+    async fn prove_revert(
+        &self,
+        _case: &Case,
+        release: &Release,
+        git: &GitRepository,
+        base: &Revision,
+        proof: &mut Proof<'_>,
+    ) -> Result<()> {
+        let (suite, tree, key) = self.prepare(base).await?;
+        proof.isolated(suite.bench.tier());
+        let taken = self.ground.take_back(release, git, base, proof).await?;
+        let Some(Reverted { tree: reverted, changes }) = taken else { return Ok(()) };
+        self.run(&suite, (&tree, &reverted, &key), &changes, proof).await
+    }
+}
+
+/// Whether a file is Rust source.
+fn is_rust(path: &str) -> bool {
+    has_extension(path, &["rs"])
+}
+
 #[async_trait]
 impl Verifier for CargoVerifier {
     async fn verify(&self, case: &Case, fix: &Fix) -> Result<Verification> {
-        let without = || self.ground.config.without.clone();
-        let proven = match (&fix.kind, &self.ground.reverts) {
-            (FixKind::Patch(patch), _) => {
-                let mut proof = Proof::new(fix, patch.base.clone(), without());
-                self.prove(case, patch, &mut proof).await.map(|()| proof)
-            }
-            (FixKind::Revert(release), Some(git)) => {
-                let base = self.ground.repository.head().await?;
-                let mut proof = Proof::new(fix, base.clone(), without());
-                self.prove_revert(release, git, &base, &mut proof).await.map(|()| proof)
-            }
-            (FixKind::Revert(_), None) => Err(Error::invalid(
-                "this verifier proves reverts only where it knows the Git repository: `with_reverts`",
-            )),
-            _ => Err(Error::invalid("this verifier proves patches and reverts only")),
-        };
-        Ok(proven.map_err(|e| e.at("verify"))?.finish())
+        ground::verify(self, case, fix).await
     }
 }

@@ -1,22 +1,21 @@
 //! Running a package's suite by `cargo test`, and the marked one for its coverage.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use aegis_core::patch::FileChange;
-use aegis_core::{Error, Result, Revision};
+use aegis_core::{Error, Result};
 
-use super::super::isolation::{Isolation, Job, Limits, Outcome};
-use super::super::runner;
+use super::super::isolation::{Job, Outcome};
 use super::super::suite::{Ask, FileCoverage, Judged, Suite, Suites, exit};
+use super::super::workbench::Workbench;
 use super::super::workspace::Tree;
 use super::canaries::plant;
 use super::command::Command;
+use super::is_rust;
 use super::libtest;
 use super::marks::{LINES, VARIABLE, mark};
 use super::packages::{Metadata, Package};
 use super::toolchain::Toolchain;
-use crate::service::ServiceSpec;
 
 const LOG: &str = "cargo.txt";
 const METADATA: &str = "metadata.json";
@@ -25,29 +24,18 @@ const ROOT: &str = "root.txt";
 /// The suite of one service on one base.
 #[derive(Debug)]
 pub(super) struct CargoSuite {
-    pub(super) spec: ServiceSpec,
+    pub(super) bench: Workbench,
     pub(super) toolchain: Toolchain,
-    pub(super) isolation: Isolation,
-    pub(super) limits: Limits,
-    pub(super) visible: Vec<PathBuf>,
-    pub(super) base: Revision,
 }
 
 impl CargoSuite {
     fn job(&self, tree: &Tree, command: &str) -> Job {
-        let mut visible = self.toolchain.visible();
-        visible.extend_from_slice(&self.visible);
-        let argv = ["/bin/sh", "-c", command];
-        let mut job = runner::job(&self.spec, tree, argv, &self.limits, &visible, &self.base);
-        for (name, value) in self.toolchain.env() {
-            // The service's own way comes after the toolchain's; the rest it may set.
-            match job.env.get_mut(name) {
-                Some(own) if name == "PATH" => *own = format!("{value}:{own}"),
-                Some(_) => {}
-                None => drop(job.env.insert(name.to_owned(), value)),
-            }
-        }
-        job
+        let (path, env) = (self.toolchain.search_path(), self.toolchain.env());
+        self.bench.job(tree, ["/bin/sh", "-c", command], &path, env)
+    }
+
+    fn command(&self) -> Result<Command<'_>> {
+        Command::parse(&self.bench.spec.test)
     }
 
     /// The packages that the suite tests on a tree; none where Cargo does not say.
@@ -56,7 +44,7 @@ impl CargoSuite {
         let mut job = self.job(tree, &format!("pwd >/out/{ROOT} && {ask}"));
         job.sidecars.clear();
         job.collect = vec![METADATA.to_owned(), ROOT.to_owned()];
-        let outcome = self.isolation.run(&job).await?;
+        let outcome = self.bench.start(&job).await?;
         let told = |name| outcome.reports.get(name).map(|text| String::from_utf8_lossy(text));
         let (Some(metadata), Some(root)) = (told(METADATA), told(ROOT)) else {
             return Ok(Vec::new());
@@ -74,7 +62,7 @@ impl CargoSuite {
         }
         job.env.insert(VARIABLE.to_owned(), format!("/out/{LINES}"));
         job.collect = vec![LOG.to_owned(), LINES.to_owned()];
-        self.isolation.run(&job).await
+        self.bench.start(&job).await
     }
 
     /// Which of the changed lines the suite runs, by marks in a copy of the patched tree.
@@ -85,12 +73,11 @@ impl CargoSuite {
         patched: &Tree,
         changes: &[FileChange],
     ) -> Result<std::result::Result<BTreeMap<String, FileCoverage>, String>> {
-        let command = Command::parse(&self.spec.test)?;
+        let command = self.command()?;
         let mut marked = patched.clone();
         let mut can: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         for (number, change) in changes.iter().enumerate() {
-            let Some(text) = change.after.as_deref().filter(|_| change.path.ends_with(".rs"))
-            else {
+            let Some(text) = change.after.as_deref().filter(|_| is_rust(&change.path)) else {
                 continue;
             };
             let (text, lines) = match mark(change, text, number) {
@@ -125,7 +112,7 @@ fn judge(outcome: &Outcome) -> Judged {
 
 impl Suites for CargoSuite {
     async fn run(&self, tree: &Tree, ask: &Ask<'_>) -> Result<Suite> {
-        let command = Command::parse(&self.spec.test)?;
+        let command = self.command()?;
         let planted = match ask.plant {
             true => plant(tree, &self.packages(tree, &command).await?),
             false => None,

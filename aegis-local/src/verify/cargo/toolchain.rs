@@ -52,11 +52,14 @@ impl Toolchain {
         std::iter::once(self.sysroot.clone()).chain(read).collect()
     }
 
+    /// `PATH` inside: its own programs, then the system's.
+    pub(super) fn search_path(&self) -> String {
+        format!("{}:/usr/local/bin:/usr/bin:/bin", self.sysroot.join("bin").display())
+    }
+
     /// Variables by which a build finds everything, and reaches for nothing else.
-    pub(super) fn env(&self) -> [(&'static str, String); 7] {
-        let bin = self.sysroot.join("bin");
+    pub(super) fn env(&self) -> [(&'static str, String); 6] {
         [
-            ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display())),
             ("CARGO_HOME", self.home.display().to_string()),
             ("CARGO_NET_OFFLINE", "true".to_owned()),
             ("CARGO_TERM_COLOR", "never".to_owned()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aegis_core::model::{Fix, GateAnswer, GateReport};
 use aegis_core::policy::{Guardrail, ProtectedPaths, Secrets, SizeLimit, Unicode};
 
+pub(super) use dangerous::Before;
 pub use dangerous::DangerousCode;
 pub use imports::NewImports;
 
@@ -26,8 +27,28 @@ pub fn standard_guardrails() -> Vec<Arc<dyn Guardrail>> {
 
 /// Whether a file is Python source.
 fn is_python(path: &str) -> bool {
-    let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    matches!(extension.as_deref(), Some("py" | "pyi" | "pyw"))
+    has_extension(path, &["py", "pyi", "pyw"])
+}
+
+/// Whether a file's name ends with one of these, without regard to case.
+pub(super) fn has_extension(path: &str, extensions: &[&str]) -> bool {
+    let own = path.rsplit_once('.').map(|(_, extension)| extension);
+    own.is_some_and(|own| extensions.iter().any(|ext| own.eq_ignore_ascii_case(ext)))
+}
+
+/// Most findings that a report names.
+const MOST: usize = 8;
+
+/// The report on findings, the worst first and in their order otherwise.
+pub(super) fn report(gate: &str, mut found: Vec<(GateAnswer, String)>) -> GateReport {
+    found.sort_by_key(|(answer, _)| std::cmp::Reverse(*answer));
+    let Some((worst, _)) = found.first() else {
+        return GateReport::new(gate, GateAnswer::Pass, "adds nothing dangerous");
+    };
+    let shown: Vec<&str> = found.iter().take(MOST).map(|(_, text)| text.as_str()).collect();
+    let more = found.len().saturating_sub(MOST);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    GateReport::new(gate, *worst, shown.join("; ") + &rest)
 }
 
 /// What a rule says that can't be asked with the fix alone.

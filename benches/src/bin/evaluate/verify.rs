@@ -35,7 +35,8 @@ pub(crate) struct Options {
     health: Option<String>,
     requests: Vec<Trigger>,
     suite_ms: Option<u64>,
-    config: VerifierConfig,
+    /// What was said of the gates and the tier.
+    said: VerifierConfig,
 }
 
 impl Options {
@@ -60,13 +61,12 @@ impl Options {
                 }
                 Long("without") => {
                     let gate = parser.value()?.string()?;
-                    options.config =
-                        options.config.without_gate(&gate).map_err(|e| e.to_string())?;
+                    options.said = options.said.without_gate(&gate).map_err(|e| e.to_string())?;
                 }
                 Long("suite-seconds") => {
                     options.suite_ms = Some(1_000 * parser.value()?.parse::<u64>()?);
                 }
-                Long("allow-reduced") => options.config.allow_reduced = true,
+                Long("allow-reduced") => options.said.allow_reduced = true,
                 _ => return Err(word.unexpected()),
             }
         }
@@ -74,6 +74,17 @@ impl Options {
         options.patch = patch.ok_or("--patch FILE is missing")?;
         options.test = test.ok_or("--test CMD is missing")?;
         Ok(options)
+    }
+
+    /// The bounds of that kind of service, with what was said otherwise.
+    fn config(&self) -> VerifierConfig {
+        let kind =
+            if self.is_cargo() { VerifierConfig::for_cargo } else { VerifierConfig::default };
+        let mut config = kind();
+        config.allow_reduced = self.said.allow_reduced;
+        config.without.clone_from(&self.said.without);
+        config.suite_ms = self.suite_ms.unwrap_or(config.suite_ms);
+        config
     }
 
     /// Whether the test command is Cargo's.
@@ -111,17 +122,12 @@ pub(crate) async fn run(options: &Options) -> Result<Json, Box<dyn Error>> {
         spec = spec.with_python(python.canonicalize().map_err(|e| named(python, e))?);
     }
     let started = Instant::now();
+    let config = options.config();
     let verifier: Box<dyn Verifier> = if options.is_cargo() {
-        let mut config = VerifierConfig::for_cargo();
-        config.allow_reduced = options.config.allow_reduced;
-        config.without.clone_from(&options.config.without);
-        config.suite_ms = options.suite_ms.unwrap_or(config.suite_ms);
         let verifier = CargoVerifier::with_config(spec, repository, config);
         verifier.warm(&base).await?;
         Box::new(verifier)
     } else {
-        let mut config = options.config.clone();
-        config.suite_ms = options.suite_ms.unwrap_or(config.suite_ms);
         let verifier = PythonVerifier::with_config(spec, repository, config);
         verifier.warm(&base).await?;
         verifier.reproduce(&case, &base).await?;

@@ -7,8 +7,8 @@ use aegis_core::policy::{Guardrail, Touched};
 
 use super::super::super::gates::{deny, pass};
 use super::super::super::guard::needs_files;
+use super::super::is_rust;
 use super::super::source::{Source, read};
-use super::is_rust;
 use super::uses::paths;
 
 const GATE: &str = "new-imports";
@@ -54,7 +54,7 @@ impl Guardrail for NewCrates {
             text.as_deref().and_then(|text| read(text, roots).ok()).unwrap_or_default()
         };
         let mut found = Vec::new();
-        for change in touched.changes.iter().filter(is_rust) {
+        for change in touched.changes.iter().filter(|c| is_rust(&c.path)) {
             let (before, after) = (of(&change.before), of(&change.after));
             let strange = after.difference(&before).filter(|name| !is_own(name, touched.files));
             let path = &change.path;

@@ -10,44 +10,42 @@ use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
-use super::super::super::guard::needs_files;
+use super::super::super::guard::Before::{self, Allowed, Capped, Nothing};
+use super::super::super::guard::{needs_files, report};
+use super::super::is_rust;
 use super::super::source::{Source, read};
-use super::is_rust;
 use super::uses::{Named, paths};
 
 const GATE: &str = "dangerous-code";
 
-/// Most findings that a report names.
-const MOST: usize = 8;
-
-/// What has no place in added lines: rule, answer where the file did the like before, words, reason.
-/// A word is a name anywhere in a path, or `a::b` for two names that follow each other; one with `!` at
-/// its end is a macro's.
-type Row = (&'static str, Option<GateAnswer>, &'static [&'static str], &'static str);
+/// What has no place in added lines: rule, what it means that the file did the like before, words,
+/// reason. A word is a name anywhere in a path, or `a::b` for two names that follow each other; one with
+/// `!` at its end is a macro's.
+type Row = (&'static str, Before, &'static [&'static str], &'static str);
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    ("unsafe", Some(Cap), &["unsafe", "transmute", "ptr", "arch", "intrinsics", "alloc::alloc", "asm!",
+    ("unsafe", Allowed, &["unsafe", "transmute", "ptr", "arch", "intrinsics", "alloc::alloc", "asm!",
         "global_asm!", "naked_asm!"], "leaves what the compiler proves"),
-    ("foreign-code", Some(Cap), &["extern", "libc", "nix", "rustix", "libloading", "ffi", "std::os"],
+    ("foreign-code", Allowed, &["extern", "libc", "nix", "rustix", "libloading", "ffi", "std::os"],
         "reaches past the language"),
-    ("processes", Some(Cap), &["process", "Command", "abort", "exit"], "starts or ends a process"),
-    ("network", Some(Cap), &["net", "TcpStream", "TcpListener", "UdpSocket", "UnixStream",
+    ("processes", Allowed, &["process", "Command", "abort", "exit"], "starts or ends a process"),
+    ("network", Allowed, &["net", "TcpStream", "TcpListener", "UdpSocket", "UnixStream",
         "UnixListener"], "opens a connection"),
-    ("files", Some(Cap), &["fs", "File", "OpenOptions"], "reads or writes files"),
-    ("environment", Some(Cap), &["env", "env!", "option_env!", "current_exe"],
+    ("files", Allowed, &["fs", "File", "OpenOptions"], "reads or writes files"),
+    ("environment", Allowed, &["env", "env!", "option_env!", "current_exe"],
         "looks at where it runs"),
-    ("other-text", Some(Cap), &["include!", "include_str!", "include_bytes!"],
+    ("other-text", Allowed, &["include!", "include_str!", "include_bytes!"],
         "takes text in from a file"),
-    ("panics", Some(Cap), &["catch_unwind", "set_hook", "take_hook", "resume_unwind"],
+    ("panics", Allowed, &["catch_unwind", "set_hook", "take_hook", "resume_unwind"],
         "hides or changes a panic"),
-    ("who-runs-it", None, &["current::name", "thread::current", "Backtrace", "Location::caller",
+    ("who-runs-it", Nothing, &["current::name", "thread::current", "Backtrace", "Location::caller",
         "type_name"], "finds out who runs it"),
-    ("conditional-code", None, &["cfg!", "debug_assertions"], "does something else in tests"),
-    ("new-macro", None, &["macro_rules!"], "can stand for any code"),
-    ("state", Some(Cap), &["static", "thread_local!", "OnceLock", "LazyLock", "OnceCell"],
+    ("conditional-code", Nothing, &["cfg!", "debug_assertions"], "does something else in tests"),
+    ("new-macro", Nothing, &["macro_rules!"], "can stand for any code"),
+    ("state", Allowed, &["static", "thread_local!", "OnceLock", "LazyLock", "OnceCell"],
         "can answer differently the second time"),
-    ("time", Some(Cap), &["Instant::now", "SystemTime::now"], "can answer differently later"),
+    ("time", Allowed, &["Instant::now", "SystemTime::now"], "can answer differently later"),
 ];
 
 /// Attributes that say nothing to the compiler about what code means.
@@ -82,8 +80,7 @@ pub struct DangerousRust;
 struct Use {
     lines: (usize, usize),
     rule: &'static str,
-    /// The answer where the like of it was there before.
-    like: Option<GateAnswer>,
+    before: Before,
     key: String,
     why: &'static str,
 }
@@ -110,12 +107,12 @@ impl DangerousRust {
         let mut found = Vec::new();
         for used in uses {
             let Some(line) = added.range(used.lines.0..=used.lines.1).next() else { continue };
-            let same = before.iter().filter(|b| b.rule == used.rule);
-            let known = same.clone().any(|b| b.key == used.key);
-            let answer = match used.like {
-                Some(_) if known && used.rule != "trait-impl" => continue,
-                Some(like) if same.count() > 0 => like,
-                _ => Deny,
+            let like = before.iter().any(|b| b.rule == used.rule);
+            let known = before.iter().any(|b| b.rule == used.rule && b.key == used.key);
+            let answer = match used.before {
+                Allowed if known => continue,
+                Allowed | Capped if like => Cap,
+                Allowed | Capped | Nothing => Deny,
             };
             let Use { rule, key, why, .. } = used;
             found.push((answer, format!("{path}:{line}: {key} {why} ({rule})")));
@@ -147,9 +144,9 @@ fn named(named: &Named) -> impl Iterator<Item = Use> {
     };
     let key = named.path.join("::");
     let of = move |row: &Row| {
-        let (rule, like, words, why) = *row;
-        let line = (span.start().line, span.end().line);
-        words.iter().any(&about).then(|| Use { lines: line, rule, like, key: key.clone(), why })
+        let (rule, before, words, why) = *row;
+        let lines = (span.start().line, span.end().line);
+        words.iter().any(&about).then(|| Use { lines, rule, before, key: key.clone(), why })
     };
     ROWS.iter().filter_map(of)
 }
@@ -164,10 +161,9 @@ struct Shapes {
 }
 
 impl Shapes {
-    fn add(&mut self, span: Span, rule: &'static str, key: String, why: &'static str) {
-        let lines = (span.start().line, span.end().line);
-        let like = (rule == "trait-impl").then_some(Cap);
-        self.found.push(Use { lines, rule, like, key, why });
+    fn add(&mut self, span: Span, row: (&'static str, Before), key: String, why: &'static str) {
+        let (lines, (rule, before)) = ((span.start().line, span.end().line), row);
+        self.found.push(Use { lines, rule, before, key, why });
     }
 }
 
@@ -177,7 +173,12 @@ impl<'ast> Visit<'ast> for Shapes {
         let name = first.unwrap_or_default();
         if !HARMLESS.contains(&name.as_str()) {
             let why = "changes what is compiled, linked or tested";
-            self.add(attribute.span(), "attribute", format!("the attribute {name}"), why);
+            self.add(
+                attribute.span(),
+                ("attribute", Nothing),
+                format!("the attribute {name}"),
+                why,
+            );
         }
     }
 
@@ -187,7 +188,7 @@ impl<'ast> Visit<'ast> for Shapes {
             last.map(|s| s.ident.to_string()).filter(|n| TRAITS.contains(&n.as_str()))
         {
             let why = "can make a value pass for another, or run unseen";
-            self.add(item.span(), "trait-impl", format!("an impl of {name}"), why);
+            self.add(item.span(), ("trait-impl", Capped), format!("an impl of {name}"), why);
         }
         visit::visit_item_impl(self, item);
     }
@@ -195,7 +196,7 @@ impl<'ast> Visit<'ast> for Shapes {
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
         if item.content.is_none() {
             let key = format!("mod {}", item.ident);
-            self.add(item.span(), "new-module", key, "takes another file in");
+            self.add(item.span(), ("new-module", Nothing), key, "takes another file in");
         }
         visit::visit_item_mod(self, item);
     }
@@ -207,14 +208,8 @@ impl Guardrail for DangerousRust {
     }
 
     fn inspect(&self, _case: &Case, _fix: &Fix, touched: &Touched<'_>) -> GateReport {
-        let mut found: Vec<_> =
-            touched.changes.iter().filter(is_rust).flat_map(Self::find).collect();
-        found.sort_by_key(|(answer, _)| std::cmp::Reverse(*answer));
-        let Some((worst, _)) = found.first() else {
-            return GateReport::new(GATE, GateAnswer::Pass, "adds nothing dangerous");
-        };
-        let shown: Vec<&str> = found.iter().take(MOST).map(|(_, text)| text.as_str()).collect();
-        GateReport::new(GATE, *worst, shown.join("; "))
+        let rust = touched.changes.iter().filter(|change| is_rust(&change.path));
+        report(GATE, rust.flat_map(Self::find).collect())
     }
 }
 

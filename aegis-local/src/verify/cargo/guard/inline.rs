@@ -8,8 +8,8 @@ use syn::visit::{self, Visit};
 
 use super::super::super::gates::{deny, pass};
 use super::super::super::guard::needs_files;
+use super::super::is_rust;
 use super::super::source::{Source, read};
-use super::is_rust;
 
 const GATE: &str = "inline-tests";
 
@@ -128,7 +128,7 @@ impl Guardrail for InlineTests {
     fn inspect(&self, _case: &Case, _fix: &Fix, touched: &Touched<'_>) -> GateReport {
         let of = |text: &Option<String>| text.as_deref().map_or(Ok(Vec::new()), |t| read(t, tests));
         let changed = |change: &&FileChange| of(&change.before) != of(&change.after);
-        let found = touched.changes.iter().filter(is_rust).filter(changed);
+        let found = touched.changes.iter().filter(|c| is_rust(&c.path)).filter(changed);
         let found: Vec<&str> = found.map(|change| change.path.as_str()).collect();
         match found[..] {
             [] => pass(GATE, "tests in the changed files stay as they are"),

@@ -7,7 +7,6 @@ mod uses;
 
 use std::sync::Arc;
 
-use aegis_core::patch::FileChange;
 use aegis_core::policy::{Guardrail, ProtectedPaths, Secrets, SizeLimit, Unicode};
 
 pub use crates::NewCrates;
@@ -40,8 +39,4 @@ fn protected() -> ProtectedPaths {
 /// Whether a file is part of the tests or says how they are built: it stays that of the base.
 pub(super) fn belongs(path: &str) -> bool {
     protected().protects(path).is_some()
-}
-
-fn is_rust(change: &&FileChange) -> bool {
-    change.path.rsplit_once('.').is_some_and(|(_, ext)| ext.eq_ignore_ascii_case("rs"))
 }

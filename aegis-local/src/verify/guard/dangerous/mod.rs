@@ -15,15 +15,13 @@ use aegis_core::patch::{FileChange, added_lines};
 use aegis_core::policy::{Guardrail, Touched};
 use serde::{Deserialize, Serialize};
 
-use self::row::{Before, Row};
+pub(in crate::verify) use self::row::Before;
+use self::row::Row;
 use self::scan::Use;
 use self::table::of;
-use super::{is_python, needs_files};
+use super::{is_python, needs_files, report};
 
 const GATE: &str = "dangerous-code";
-
-/// Most findings that a report names.
-const MOST: usize = 8;
 
 /// Looks at the syntax tree of added lines for what no fix needs.
 ///
@@ -142,15 +140,7 @@ impl Guardrail for DangerousCode {
 
     fn inspect(&self, _case: &Case, _fix: &Fix, touched: &Touched<'_>) -> GateReport {
         let python = touched.changes.iter().filter(|c| is_python(&c.path));
-        let mut found: Vec<Finding> = python.flat_map(|change| self.find(change)).collect();
-        // The worst first, in the order of the files otherwise.
-        found.sort_by_key(|f| std::cmp::Reverse(f.answer));
-        let Some(worst) = found.first().map(|f| f.answer) else {
-            return GateReport::new(GATE, GateAnswer::Pass, "adds nothing dangerous");
-        };
-        let shown: Vec<&str> = found.iter().take(MOST).map(|f| f.text.as_str()).collect();
-        let more = found.len().saturating_sub(MOST);
-        let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-        GateReport::new(GATE, worst, shown.join("; ") + &rest)
+        let found = python.flat_map(|change| self.find(change)).map(|f| (f.answer, f.text));
+        report(GATE, found.collect())
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Row {
 
 /// What it means that the file did the same before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
+pub(in crate::verify) enum Before {
     /// Nothing: a trick is a trick.
     Nothing,
     /// A person should look.
