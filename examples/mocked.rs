@@ -133,7 +133,11 @@ fn mocks(writes: &Writes) -> Mocks {
         Ok(Rollout::Merged { commit: merged() })
     });
     deployer.expect_lookup().returning(|_| {
-        Ok(Some(Rollout::Live { release: merged(), at: Timestamp::from_ms(1_700_000_000_000) }))
+        Ok(Some(Rollout::Live {
+            release: merged(),
+            at: Timestamp::from_ms(1_700_000_000_000),
+            commit: None,
+        }))
     });
     deployer.expect_withdraw().never();
     deployer.expect_revert().never();

@@ -31,7 +31,7 @@ static RATE: AtomicU32 = AtomicU32::new(0); // the bug: prices are divided by it
 #[rustfmt::skip] #[async_trait::async_trait] impl Deployer for Shop {
     async fn submit(&self, _: &Order) -> Result<Rollout> { Ok(Rollout::Ready { head: "v2".into() }) }
     async fn lookup(&self, _: &EffectKey) -> Result<Option<Rollout>> {
-        Ok((RATE.load(SeqCst) > 0).then(|| Rollout::Live { release: "v2".into(), at: SystemClock.now() }))
+        Ok((RATE.load(SeqCst) > 0).then(|| Rollout::Live { release: "v2".into(), at: SystemClock.now(), commit: None }))
     }
     async fn merge(&self, order: &MergeOrder) -> Result<Rollout> {
         RATE.store(2, SeqCst); Ok(Rollout::Merged { commit: order.head().clone() })

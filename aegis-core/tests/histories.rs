@@ -161,7 +161,7 @@ impl History {
             2..=4 => Some(Rollout::Ready { head: revision(9) }),
             5 => Some(Rollout::AwaitingPerson),
             6 | 7 => Some(Rollout::Merged { commit: revision(10) }),
-            8 => Some(Rollout::Live { release: revision(10), at: self.now }),
+            8 => Some(Rollout::Live { release: revision(10), at: self.now, commit: None }),
             9 => Some(Rollout::Failed(Feedback::new("checks failed", ""))),
             10 => Some(Rollout::BaseMoved { base: revision(c.pick(4)) }),
             11 => Some(Rollout::Conflict),

@@ -15,11 +15,11 @@ use aegis_core::model::{
     Location, Metric, Observation, Point, Query, Readings, Samples, Score, Signal, Verification,
 };
 use aegis_core::patch::{Edit, Patch};
-use aegis_core::planner::{Handle, Planner, PlannerConfig, ServiceConfig};
+use aegis_core::planner::{DynPlanner, Handle, Planner, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, Budget, PolicyConfig};
-use aegis_core::port::{Clock as _, Intake as _, Repository as _, SystemClock};
+use aegis_core::port::{Clock as _, Intake as _, Journal, Repository as _, SystemClock};
 use aegis_core::redact::Untrusted;
-use aegis_core::stage::{Diagnoser, FixGenerator, MetricSource, Verifier};
+use aegis_core::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, Verifier};
 use aegis_core::{Confidence, Error, Result, ServiceName};
 use aegis_local::git::{GitDeployer, GitRepository, Running, RunningRevision};
 use aegis_sql::PostgresJournal;
@@ -54,19 +54,92 @@ pub fn build(folder: &Path) -> std::result::Result<(), git2::Error> {
     Ok(())
 }
 
-/// The services as they run: what `main` holds.
+/// The services as they run: what `main` holds; and what mends them.
 #[derive(Debug, Clone)]
-struct World {
+pub struct World {
     git: GitRepository,
     /// The newest revision, and when it was first seen.
     seen: Arc<Mutex<Option<Running>>>,
+    /// Whether what works is slow.
+    harm: bool,
 }
 
 impl World {
-    async fn works(&self, service: &str) -> Result<bool> {
+    /// The services of the repository that [`build`] made.
+    ///
+    /// # Errors
+    ///
+    /// What Git says.
+    pub async fn open(repository: PathBuf) -> Result<Self> {
+        Ok(Self {
+            git: GitRepository::open_branch(repository, "main").await?,
+            seen: Arc::default(),
+            harm: false,
+        })
+    }
+
+    /// Fixes that do harm: what they mend is slow, which a watch finds.
+    #[must_use]
+    pub fn with_harm(self) -> Self {
+        Self { harm: true, ..self }
+    }
+
+    /// Ships to `main`, which runs as soon as it moves.
+    ///
+    /// # Errors
+    ///
+    /// What Git says.
+    pub async fn deployer(&self, state: PathBuf) -> Result<GitDeployer> {
+        let deployer = GitDeployer::builder(self.git.clone(), state).without_checks();
+        deployer.running(self.clone()).open().await
+    }
+
+    /// Whether a service works, as `main` stands.
+    ///
+    /// # Errors
+    ///
+    /// What Git says.
+    pub async fn works(&self, service: &str) -> Result<bool> {
         let head = self.git.head().await?;
         let text = self.git.read(&head, &format!("{service}.txt")).await?;
         Ok(text.as_deref() == Some(WORKS.as_bytes()))
+    }
+
+    /// A planner that mends these services by itself.
+    ///
+    /// # Errors
+    ///
+    /// What a planner refuses.
+    pub fn planner(
+        &self,
+        journal: Arc<dyn Journal>,
+        deployer: impl Deployer,
+        owner: &str,
+        services: &[&str],
+        settings: Settings,
+    ) -> Result<DynPlanner> {
+        let mut budget = Budget::default();
+        // Six services in one repository: each merge moves the base of the others.
+        (budget.submits_per_incident, budget.submits_per_day, budget.merges_per_day) =
+            (20, 200, 20);
+        let config =
+            PlannerConfig::new().with_observe_every(Duration::from_millis(500)).with_lease(LEASE);
+        let mut builder = Planner::builder(PolicyConfig::new(Autonomy::Auto).with_budget(budget))
+            .metrics(self.clone())
+            .diagnoser(self.clone())
+            .fixes(self.clone())
+            .verifier(self.clone())
+            .deployer(deployer)
+            .judge(Statistical::default())
+            .config(config)
+            .journal(journal)
+            .owner(owner);
+        for service in services {
+            let metrics = vec![Metric::ErrorRate, Metric::LatencyP95];
+            let config = ServiceConfig::new(*service).with_metrics(metrics).with_settings(settings);
+            builder = builder.service(config);
+        }
+        Ok(builder.build()?.erase())
     }
 }
 
@@ -85,14 +158,16 @@ impl RunningRevision for World {
 #[async_trait]
 impl MetricSource for World {
     async fn sample(&self, query: &Query) -> Result<Samples> {
-        Ok(samples(query, !self.works(query.service.as_str()).await?))
+        let works = self.works(query.service.as_str()).await?;
+        Ok(samples(query, !works, works && self.harm))
     }
 }
 
 /// What a service measures of which every request fails while it is broken, and none once it works.
-pub fn samples(query: &Query, broken: bool) -> Samples {
+pub fn samples(query: &Query, broken: bool, slow: bool) -> Samples {
     let value = |metric: &Metric| match metric {
         Metric::ErrorRate => f64::from(u8::from(broken)),
+        _ if slow => 900.0,
         _ => 20.0,
     };
     let read = |m: &Metric| Readings::Values(vec![Point::new(query.now, value(m))]);
@@ -144,35 +219,15 @@ impl Verifier for World {
 ///
 /// What the journal or the repository says.
 pub async fn replica(url: &str, repository: PathBuf, state: PathBuf) -> Result<()> {
-    let git = GitRepository::open_branch(repository, "main").await?;
-    let world = World { git: git.clone(), seen: Arc::default() };
-    let deployer = GitDeployer::builder(git, state).without_checks().running(world.clone());
+    let world = World::open(repository).await?;
+    let deployer = world.deployer(state).await?;
+    let journal = Arc::new(PostgresJournal::connect(url).await?);
     let settings =
         Settings::default().with_watch(Duration::from_secs(2), Duration::from_millis(400));
-    let mut budget = Budget::default();
-    // Six services in one repository: each merge moves the base of the others.
-    (budget.submits_per_incident, budget.submits_per_day, budget.merges_per_day) = (20, 200, 20);
-    let policy = PolicyConfig::new(Autonomy::Auto).with_budget(budget);
-    let mut builder = Planner::builder(policy)
-        .metrics(world.clone())
-        .diagnoser(world.clone())
-        .fixes(world.clone())
-        .verifier(world.clone())
-        .deployer(deployer.open().await?)
-        .judge(Statistical::default())
-        .config(
-            PlannerConfig::new().with_observe_every(Duration::from_millis(500)).with_lease(LEASE),
-        )
-        .journal(Arc::new(PostgresJournal::connect(url).await?))
-        // A name that tells nothing: what it drove is free once its lease ran out, and not before, as
-        // on another machine.
-        .owner(format!("replica-{}", std::process::id()));
-    for service in SERVICES {
-        let metrics = vec![Metric::ErrorRate, Metric::LatencyP95];
-        let config = ServiceConfig::new(service).with_metrics(metrics).with_settings(settings);
-        builder = builder.service(config);
-    }
-    let planner = builder.build()?.start()?;
+    // A name that tells nothing: what it drove is free once its lease ran out, and not before, as
+    // on another machine.
+    let owner = format!("replica-{}", std::process::id());
+    let planner = world.planner(journal, deployer, &owner, &SERVICES, settings)?.start()?;
     loop {
         for service in SERVICES {
             if !world.works(service).await? {
@@ -183,7 +238,8 @@ pub async fn replica(url: &str, repository: PathBuf, state: PathBuf) -> Result<(
     }
 }
 
-async fn unhealthy(planner: &Handle, service: &str) {
+/// Tells a planner that a service is broken.
+pub async fn unhealthy(planner: &Handle, service: &str) {
     let text = Untrusted::new(format!("{service} is broken"));
     let signal =
         Signal::new(ServiceName::new(service), SystemClock.now(), Observation::Unhealthy(text));

@@ -126,7 +126,7 @@ impl Incident {
                 self.remember(AttemptEnd::Reverted, &reason(feedback));
                 self.enter(Phase::Reverting, at);
             }
-            Some(Rollout::Live { release, at: live_at }) => self.go_live(release, *live_at, at),
+            Some(landed @ Rollout::Live { .. }) => self.landed(landed, at),
             Some(Rollout::Merged { commit }) if !self.merge_named => {
                 self.merge(commit, true);
                 self.wait(at, self.settings.poll_ms);
@@ -145,8 +145,8 @@ impl Incident {
                 self.merge(commit, true);
                 self.enter(Phase::GoingLive, at);
             }
-            Rollout::Live { release, at: live_at } => {
-                self.merge(release, false);
+            Rollout::Live { release, at: live_at, commit } => {
+                self.merge(commit.as_ref().unwrap_or(release), commit.is_some());
                 self.go_live(release, *live_at, at);
             }
             Rollout::Failed(feedback) => {
@@ -207,11 +207,7 @@ impl Incident {
     fn in_withdrawing(&mut self, kind: EffectKind, rollout: Option<&Rollout>, at: Timestamp) {
         if kind == EffectKind::Revert {
             // Cancelled while a revert was under way: there is nothing to withdraw.
-            if let Some(Rollout::Merged { commit } | Rollout::Live { release: commit, .. }) =
-                rollout
-            {
-                self.reverted.get_or_insert_with(|| commit.clone());
-            }
+            self.reverted = self.reverted.take().or(rollout.and_then(commit_of));
             return self.withdrawn(at);
         }
         let gone = match rollout {
@@ -270,8 +266,8 @@ impl Incident {
                     self.wait(at, self.settings.poll_ms);
                 }
             }
-            Some(Rollout::Live { release, .. }) => {
-                self.reverted.get_or_insert_with(|| release.clone());
+            Some(live @ Rollout::Live { .. }) => {
+                self.reverted = self.reverted.take().or(commit_of(live));
                 if !self.revert_live {
                     // The signal has its time to come back from here.
                     self.since = at;
@@ -297,6 +293,15 @@ impl Incident {
                 }
             }
         }
+    }
+}
+
+/// The commit that a rollout is of, as far as it is known.
+fn commit_of(rollout: &Rollout) -> Option<Revision> {
+    match rollout {
+        Rollout::Merged { commit } => Some(commit.clone()),
+        Rollout::Live { release, commit, .. } => Some(commit.as_ref().unwrap_or(release).clone()),
+        _ => None,
     }
 }
 

@@ -140,9 +140,13 @@ fn what_a_person_closed_is_not_submitted_again_and_its_approval_is_void() {
 
 #[test]
 fn a_release_that_was_only_seen_running_is_not_named_as_the_merge() {
-    let running = Rollout::Live { release: Revision::new("later"), at: at(0) };
+    let running = Rollout::Live { release: Revision::new("later"), at: at(0), commit: None };
     let story = Story::merging().answered(EffectKind::Merge, running);
     assert!(story.0.merged.is_some() && !story.0.merge_named);
+    let (release, commit) = (Revision::new("later"), Revision::new("merge"));
+    let named = Rollout::Live { release, at: at(0), commit: Some(commit.clone()) };
+    let story = Story::merging().answered(EffectKind::Merge, named);
+    assert!(story.0.merged == Some(commit) && story.0.merge_named);
     assert!(Story::merged().0.merge_named);
 }
 
@@ -191,7 +195,7 @@ fn time_held_before_a_write_does_not_count_against_what_follows_it() {
     assert_eq!(story.0.phase, Phase::Reverting);
     let mut story = Story(story.0, hours + 500_000);
     let (key, live_at) = (story.key(EffectKind::Revert), at(story.1));
-    let rollout = Some(Rollout::Live { release: Revision::new("r"), at: live_at });
+    let rollout = Some(Rollout::Live { release: Revision::new("r"), at: live_at, commit: None });
     story = story.then(Record::Answered { key, rollout });
     let story = story.then(Record::Rechecked { back: false, why: "errors".into() });
     assert_eq!(story.0.phase, Phase::Reverting, "the signal has its time to come back");
@@ -222,7 +226,7 @@ fn a_clock_that_is_ahead_does_not_postpone_a_watch() {
     let ahead = at(86_400_000);
     let story = Story::merged();
     let key = story.key(EffectKind::Submit);
-    let rollout = Some(Rollout::Live { release: Revision::new("m"), at: ahead });
+    let rollout = Some(Rollout::Live { release: Revision::new("m"), at: ahead, commit: None });
     let story = story.then(Record::Answered { key, rollout });
     assert!(story.0.watch.unwrap().ends_at < at(400_000));
 }

@@ -87,7 +87,7 @@ fn a_merge_is_not_live_and_the_watch_starts_only_when_it_runs() {
     assert_eq!((story.0.phase, story.0.watch.is_none()), (Phase::GoingLive, true));
     let (key, live_at) = (story.key(EffectKind::Submit), at(5_000));
     let story = Story(story.0, 6_000);
-    let rollout = Some(Rollout::Live { release: commit, at: live_at });
+    let rollout = Some(Rollout::Live { release: commit, at: live_at, commit: None });
     let story = story.then(Record::Answered { key, rollout });
     assert_eq!(story.0.phase, Phase::Watching);
     let watch = story.0.watch.unwrap();
@@ -211,7 +211,7 @@ impl Story {
     fn watching() -> Self {
         let story = Self::merged();
         let (key, now) = (story.key(EffectKind::Submit), at(story.1));
-        let rollout = Some(Rollout::Live { release: Revision::new("m"), at: now });
+        let rollout = Some(Rollout::Live { release: Revision::new("m"), at: now, commit: None });
         story.then(Record::Answered { key, rollout })
     }
 

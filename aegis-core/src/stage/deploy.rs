@@ -84,8 +84,7 @@ pub enum Rollout {
     },
     /// A person has to merge it.
     AwaitingPerson,
-    /// On the release branch as `commit`, not yet running. Told at least once where that is possible:
-    /// only a commit that was named is taken back without asking.
+    /// On the release branch as `commit`, not yet running.
     Merged {
         /// The merge commit.
         commit: Revision,
@@ -96,6 +95,10 @@ pub enum Rollout {
         release: Revision,
         /// When that was first reported.
         at: Timestamp,
+        /// The merge commit, where it is known: only a commit that was named, here or by `Merged`, is
+        /// taken back without asking.
+        #[serde(default)]
+        commit: Option<Revision>,
     },
     /// Its checks failed, or the service would not start with it.
     Failed(Feedback),

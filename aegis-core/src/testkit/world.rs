@@ -138,7 +138,7 @@ impl Remote {
         // Commits are numbered, so a later one is a descendant.
         if self.running >= *commit {
             let at = *self.live.entry(commit.clone()).or_insert(now);
-            Rollout::Live { release: self.running.clone(), at }
+            Rollout::Live { release: self.running.clone(), at, commit: Some(commit.clone()) }
         } else {
             Rollout::Merged { commit: commit.clone() }
         }

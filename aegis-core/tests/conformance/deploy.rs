@@ -27,6 +27,7 @@ enum Flaw {
     MergesOnAnyBase,
     LiveAtOnce,
     LiveAnew,
+    LiveUnnamed,
     MergesProposals,
     WithdrawsMerged,
     WithdrawLeavesBranch,
@@ -74,10 +75,14 @@ impl Flawed {
         let at = |n| Timestamp::from_ms(1_700_000_000_000 + i64::from(n));
         match (self.flaw, rollout) {
             (Flaw::LiveAtOnce, Rollout::Merged { commit }) => {
-                Rollout::Live { release: commit, at: at(0) }
+                Rollout::Live { release: commit.clone(), at: at(0), commit: Some(commit) }
             }
-            (Flaw::LiveAnew, Rollout::Live { release, .. }) => {
-                Rollout::Live { release, at: at(self.calls.fetch_add(1, Ordering::SeqCst)) }
+            (Flaw::LiveAnew, Rollout::Live { release, commit, .. }) => {
+                let at = at(self.calls.fetch_add(1, Ordering::SeqCst));
+                Rollout::Live { release, at, commit }
+            }
+            (Flaw::LiveUnnamed, Rollout::Live { release, at, .. }) => {
+                Rollout::Live { release, at, commit: None }
             }
             (_, rollout) => rollout,
         }
@@ -301,6 +306,7 @@ async fn a_merge_of_something_else_or_once_more_is_caught() {
 async fn a_release_called_live_too_early_or_again_is_caught() {
     caught(Flaw::LiveAtOnce, "`Live` only when").await;
     caught(Flaw::LiveAnew, "`Live::at` is when it was first reported").await;
+    caught(Flaw::LiveUnnamed, "`Live` names the commit that was `Merged`").await;
 }
 
 #[tokio::test]

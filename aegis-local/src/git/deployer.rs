@@ -228,7 +228,8 @@ impl GitDeployer {
         let Some(running) = &self.running else { return Ok(merged) };
         match running.running().await {
             Ok(Some(now)) if self.contains(&now.revision, commit).await? => {
-                return Ok(Rollout::Live { release: now.revision, at: now.since });
+                let commit = Some(revision(commit));
+                return Ok(Rollout::Live { release: now.revision, at: now.since, commit });
             }
             Ok(_) => {}
             // The merge is a fact whether or not its runner answers.

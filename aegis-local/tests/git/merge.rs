@@ -107,7 +107,7 @@ async fn live_is_what_is_reported_running_and_never_the_merge_itself() {
     let (later, at) =
         (shop.commit(&[("later.py", Some("x = 1\n"))], "Go on"), Timestamp::from_ms(7));
     *runner.running.lock().unwrap() = Some(Running::new(later.clone(), at));
-    let live = Rollout::Live { release: later, at };
+    let live = Rollout::Live { release: later, at, commit: Some(commit.clone()) };
     assert_eq!(deployer.lookup(&key).await.unwrap(), Some(live.clone()));
     assert_eq!(deployer.withdraw(&key, "too late").await.unwrap(), live);
 

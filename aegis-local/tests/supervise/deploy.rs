@@ -65,7 +65,7 @@ async fn a_merge_is_live_once_the_service_reports_it() {
     let key = key("i1", EffectKind::Merge);
     let (release, at) =
         until("it is live", async || match deployer.lookup(&key).await.unwrap().unwrap() {
-            Rollout::Live { release, at } => Some((release, at)),
+            Rollout::Live { release, at, .. } => Some((release, at)),
             Rollout::Merged { .. } => None,
             other => panic!("{other:?}"),
         })

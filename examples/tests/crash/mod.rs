@@ -1,97 +1,175 @@
-//! A process killed at every point where it could be, and started again: nothing is done twice, nothing
-//! is lost.
+//! A process to which the worst happens at every point where it could, and which goes on: nothing is
+//! done twice, nothing is lost.
 //!
-//! The process is this test's own program, with a planner on a SQLite journal and a remote that writes
-//! down every call as often as it is made. A point is named by what is committed or written, before and
-//! after. What kills is SIGKILL.
+//! The process is this test's own program, with a planner on a SQLite journal. Its remote is a plain one
+//! that does what it is asked as often as it is asked and writes that down, or a real Git repository. A
+//! point is named by what is committed or written, before and after.
 
 mod child;
+mod disk;
+mod kill;
+mod marked;
+mod person;
+mod plain;
 mod points;
-mod remote;
+mod site;
+mod zombie;
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
-use self::points::{AT, Plan};
-use self::remote::Call;
+use self::plain::Call;
+use self::points::{PLAN, Plan, notes};
 
 const FOLDER: &str = "AEGIS_CRASH_FOLDER";
-const BLIND: &str = "AEGIS_CRASH_BLIND";
+const LIFE: &str = "AEGIS_CRASH_LIFE";
+
+/// What a life is about: where its fixes go, and how the one that it makes turns out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Plot {
+    /// The plain remote; the fix heals.
+    Plain,
+    /// The plain remote; the fix does harm and is taken back.
+    PlainHarm,
+    /// The same, and nobody is told what of the remote the journal does not know.
+    Blind,
+    /// A Git repository; the fix heals.
+    Git,
+    /// A Git repository; the fix does harm and is taken back.
+    Harm,
+}
+
+impl Plot {
+    fn by_name(name: &str) -> Option<Self> {
+        let all = [Self::Plain, Self::PlainHarm, Self::Blind, Self::Git, Self::Harm];
+        all.into_iter().find(|plot| format!("{plot:?}") == name)
+    }
+
+    fn is_git(self) -> bool {
+        matches!(self, Self::Git | Self::Harm)
+    }
+
+    fn harms(self) -> bool {
+        !matches!(self, Self::Plain | Self::Git)
+    }
+
+    /// Every point of such a life without anything bad in it.
+    fn points(self) -> Vec<String> {
+        let life = Life::new(self);
+        life.whole("undisturbed");
+        let points: Vec<String> = points::hit(life.folder()).into_iter().collect();
+        let mut names = vec!["open before", "submit after", "merge after"];
+        if self.harms() {
+            names.push("revert after");
+        }
+        for name in names {
+            assert!(points.iter().any(|p| p == name), "{name} is not among {points:?}");
+        }
+        assert!(points.len() >= 30, "{points:?}");
+        points
+    }
+}
 
 /// One incident's life, over as many processes as it takes.
+#[derive(Debug)]
 struct Life {
-    folder: TempDir,
-    /// Whether what the remote knows is looked up.
-    blind: bool,
+    plot: Plot,
+    folder: PathBuf,
+    /// Removes the folder at the end.
+    own: Option<TempDir>,
 }
 
 impl Life {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), blind: false }
+    fn new(plot: Plot) -> Self {
+        let own = tempfile::tempdir().unwrap();
+        std::fs::create_dir(site::disk(own.path())).unwrap();
+        let mut life = Self::at(plot, own.path().to_owned());
+        life.own = Some(own);
+        life
+    }
+
+    /// In a folder that has a disk.
+    fn at(plot: Plot, folder: PathBuf) -> Self {
+        if plot.is_git() {
+            aegis_examples::replicas::build(&site::path(&folder)).unwrap();
+            std::fs::create_dir(site::state(&folder)).unwrap();
+        }
+        Self { plot, folder, own: None }
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn journal(&self) -> PathBuf {
+        journal(&self.folder)
+    }
+
+    fn start(&self, plan: Option<&Plan>) -> Child {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "crash::child::entry", "--ignored", "--nocapture"]);
+        child.env(FOLDER, &self.folder).env(LIFE, format!("{:?}", self.plot));
+        child.stdin(Stdio::null()).stdout(Stdio::null());
+        if let Some(plan) = plan {
+            child.env(PLAN, plan.to_string());
+        }
+        child.spawn().unwrap()
     }
 
     /// Runs a process until it ends, or dies at a point.
     fn run(&self, plan: Option<&Plan>) -> ExitStatus {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "crash::child::entry", "--ignored", "--nocapture"]);
-        child.env(FOLDER, self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
-        if self.blind {
-            child.env(BLIND, "1");
-        }
-        if let Some(plan) = plan {
-            child.env(AT, plan.to_string());
-        }
-        child.status().unwrap()
+        self.start(plan).wait().unwrap()
     }
 
-    /// Dies as planned; whether it came to that.
+    /// Goes as planned; whether it died of it.
     fn dies(&self, plan: &Plan) -> bool {
         let status = self.run(Some(plan));
         assert!(status.success() || status.signal() == Some(9), "{plan}: {status}");
         !status.success()
     }
 
-    /// Runs to the end; what the remote was asked, in order.
-    fn ends(&self, how: &str) -> Vec<Call> {
-        for _ in 0..3 {
-            if self.run(None).success() {
-                return remote::calls(self.folder.path());
-            }
-        }
-        panic!("{how}: it does not end");
+    /// Runs to the end.
+    fn ends(&self, how: &str) {
+        let ended = (0..3).any(|_| self.run(None).success());
+        assert!(ended, "{how}: it does not end");
     }
 
-    fn points(&self) -> BTreeSet<String> {
-        points::hit(self.folder.path())
+    /// There is one incident, and it ended so.
+    fn ended(&self, phase: &str, how: &str) {
+        let ends = notes(&self.folder, "incidents");
+        assert!(ends.len() == 1 && ends[0].starts_with(phase), "{how}: {ends:?}, not {phase}");
     }
 
-    fn incidents(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.folder.path().join("incidents")).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    /// One incident, healed by one submit and one merge.
+    /// Goes on to the end of one incident, with everything done once.
     fn whole(&self, how: &str) {
-        let calls = self.ends(how);
-        assert_eq!(calls, [Call::Submit, Call::Merge], "{how}");
-        assert_eq!(self.incidents(), ["Healed"], "{how}");
+        self.ends(how);
+        let (end, taken_back) = match self.plot.harms() {
+            true => ("RolledBack", 1),
+            false => ("Healed", 0),
+        };
+        self.ended(end, how);
+        if self.plot.is_git() {
+            let site::Tally { fixes, merges, reverts, .. } = site::tally(&self.folder);
+            assert_eq!((fixes, merges, reverts), (1, 1, taken_back), "{how}");
+            return;
+        }
+        let calls = plain::calls(&self.folder);
+        let expected = [Call::Submit, Call::Merge, Call::Revert];
+        assert_eq!(calls, expected[..2 + taken_back], "{how}");
     }
 }
 
-/// Every point of a life without a crash.
-fn all_points() -> Vec<String> {
-    let life = Life::new();
-    life.whole("without a crash");
-    let points: Vec<String> = life.points().into_iter().collect();
-    assert!(points.len() >= 30, "{points:?}");
-    for name in ["submit after", "merge after", "open before"] {
-        assert!(points.iter().any(|p| p == name), "{name} is not among {points:?}");
-    }
-    points
+fn journal(folder: &Path) -> PathBuf {
+    site::disk(folder).join("journal.db")
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(std::env::var_os(FOLDER).expect("only other tests start this"))
 }
 
 fn count(name: &str, unless: usize) -> usize {
@@ -99,69 +177,24 @@ fn count(name: &str, unless: usize) -> usize {
 }
 
 /// So many of them, from all over.
-fn some(points: &[String], most: usize) -> Vec<&String> {
+fn some(points: &[String], most: usize) -> BTreeSet<&String> {
     let step = points.len().div_ceil(most.max(1)).max(1);
     let shift = usize::try_from(std::process::id()).unwrap_or(0) % step;
     points.iter().skip(shift).step_by(step).collect()
 }
 
-#[test]
-fn killed_at_any_point_it_goes_on_where_it_was_and_does_nothing_twice() {
-    let points = all_points();
-    let most = count("AEGIS_CRASH_POINTS", 6);
-    // What an outside write hangs on is tried each time.
-    let always = ["submit before", "submit after", "merge before", "merge after"].map(String::from);
-    let tried: BTreeSet<&String> = some(&points, most).into_iter().chain(&always).collect();
-    for point in &tried {
-        let life = Life::new();
-        assert!(life.dies(&Plan::named(point)), "{point} was not hit");
-        life.whole(point);
-    }
-    println!("{} of {} points, each hit: no duplicate, none lost", tried.len(), points.len());
-}
-
-#[test]
-fn killed_again_and_again_also_while_it_recovers_it_does_nothing_twice() {
-    let seeds = count("AEGIS_CRASH_SEEDS", 3);
-    let mut deaths = 0;
-    for seed in 0..seeds as u64 {
-        let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id());
-        let life = Life::new();
-        // One to four crashes, each a number of points after the start.
-        for crash in 0..=seed % 4 {
-            let after = (seed >> (8 * (crash + 1))) % 24;
-            deaths += usize::from(life.dies(&Plan::after(after)));
+/// Lives waits more than it works: some at a time.
+fn each<T: Send>(cases: Vec<T>, live: impl Fn(T) + Sync) {
+    let cases = Mutex::new(cases.into_iter());
+    std::thread::scope(|scope| {
+        for _ in 0..count("AEGIS_CRASH_ABREAST", 4) {
+            scope.spawn(|| {
+                loop {
+                    let case = cases.lock().unwrap().next();
+                    let Some(case) = case else { break };
+                    live(case);
+                }
+            });
         }
-        life.whole(&format!("seed {seed:#x}"));
-    }
-    assert!(deaths > 0);
-    println!("{seeds} seeds, {deaths} deaths: no duplicate, none lost");
-}
-
-/// The same remote, and nobody looks at it: the points at which that shows are those at which a write
-/// was made and not yet recorded.
-#[test]
-fn without_a_look_at_the_remote_a_write_is_made_twice_where_its_answer_was_lost() {
-    for (point, expected) in [
-        ("submit before", 1),
-        ("submit after", 2),
-        ("commit answered submit before", 2),
-        ("commit answered submit after", 1),
-    ] {
-        let mut life = Life::new();
-        life.blind = true;
-        assert!(life.dies(&Plan::named(point)), "{point} was not hit");
-        let _ = life.run(None);
-        let calls = remote::calls(life.folder.path());
-        let submits = calls.iter().filter(|call| **call == Call::Submit).count();
-        assert_eq!(submits, expected, "{point}: {calls:?}");
-    }
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(std::env::var_os(FOLDER).expect("only other tests start this"))
-}
-
-fn file(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name)
+    });
 }

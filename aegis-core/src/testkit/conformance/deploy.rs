@@ -183,11 +183,14 @@ impl<B: Bench> Stand<B> {
         commit.clone()
     }
 
-    async fn live(&self, key: &EffectKey) {
+    async fn live(&self, key: &EffectKey, merged: Revision) {
         self.bench.make_live().await;
         let first = self.until(key, |seen| matches!(seen, Rollout::Live { .. })).await;
         let live = matches!(first, Rollout::Live { .. });
         holds(live, "`Live` when the revision is reported running", &first);
+        let named =
+            matches!(&first, Rollout::Live { commit: Some(commit), .. } if *commit == merged);
+        holds(named, "`Live` names the commit that was `Merged`", &(&first, merged));
         self.bench.pause().await;
         let again = self.look(key).await;
         let same = again.as_ref() == Some(&first);
@@ -262,7 +265,7 @@ impl<B: Bench> Stand<B> {
             let found = self.merged("`lookup` answers for the fix of that attempt", &seen);
             holds(found == commit, "`lookup` answers for the fix of that attempt", &seen);
         }
-        self.live(&self.key(1, EffectKind::Submit)).await;
+        self.live(&self.key(1, EffectKind::Submit), commit).await;
     }
 
     async fn carries(&self, number: usize) -> bool {
@@ -349,8 +352,8 @@ impl<B: Bench> Stand<B> {
         holds(waits, "what only a person may merge is `AwaitingPerson`, never `Ready`", &seen);
         self.bench.merge_by_person(&key.branch()).await;
         let seen = self.until(&key, landed).await;
-        self.merged("a person's merge is seen as `Merged`", &seen);
-        self.live(&key).await;
+        let commit = self.merged("a person's merge is seen as `Merged`", &seen);
+        self.live(&key, commit).await;
     }
 
     async fn reverted(&self) {
@@ -374,9 +377,9 @@ impl<B: Bench> Stand<B> {
         let again = self.bench.head().await;
         holds(again == head, "a second revert with the same key reverts nothing", &again);
         let seen = self.look(&key).await;
-        let found = seen == Some(Rollout::Merged { commit: revert });
+        let found = seen == Some(Rollout::Merged { commit: revert.clone() });
         holds(found, "for a key of kind `Revert`, `lookup` answers for the revert", &seen);
-        self.live(&key).await;
+        self.live(&key, revert).await;
     }
 
     async fn two_attempts(&self) {

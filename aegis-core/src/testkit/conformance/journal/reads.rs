@@ -59,7 +59,10 @@ fn records() -> Vec<Record> {
         Record::Baselined(Box::new(baseline)),
         Record::Intended { key: key.clone(), request: Digest::of([text]) },
         Record::Answered { key: key.clone(), rollout: None },
-        Record::Answered { key, rollout: Some(Rollout::Live { release: "r".into(), at: end }) },
+        Record::Answered {
+            key,
+            rollout: Some(Rollout::Live { release: "r".into(), at: end, commit: None }),
+        },
         Record::Held { why: String::new(), until: end },
         Record::Looked {
             evidence: Box::new(evidence),

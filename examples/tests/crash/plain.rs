@@ -1,15 +1,13 @@
 //! A remote that does what it is asked as often as it is asked, and writes that down.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use aegis_core::port::{Clock as _, SystemClock};
 use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
-use aegis_core::{EffectKey, Result, Revision, Timestamp};
+use aegis_core::{EffectKey, EffectKind, Result, Revision, Timestamp};
 use async_trait::async_trait;
 
-use super::points::at;
+use super::points::{at, hit, note, notes};
 
 /// A write that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Submit => "submit",
             Self::Merge => "merge",
@@ -34,40 +32,47 @@ impl Call {
 /// Writes that were made, in their order.
 pub(super) fn calls(folder: &Path) -> Vec<Call> {
     let all = [Call::Submit, Call::Merge, Call::Withdraw, Call::Revert];
-    let text = std::fs::read_to_string(folder.join("remote")).unwrap_or_default();
-    let call = |line: &str| all.into_iter().find(|call| line.starts_with(call.name()));
-    text.lines().filter_map(call).collect()
+    let call = |line: &String| all.into_iter().find(|call| line.starts_with(call.name()));
+    notes(folder, "remote").iter().filter_map(call).collect()
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
     pub(super) folder: PathBuf,
-    /// Nobody is told what it knows.
+    /// Nobody is told what the journal does not know.
     pub(super) blind: bool,
 }
 
 impl Remote {
     /// Writes a call down, with the points before and after it.
     fn make(&self, call: Call) {
-        at(&self.folder, &format!("{} before", call.name()));
-        let file = File::options().append(true).create(true).open(self.folder.join("remote"));
-        let mut file = file.unwrap();
-        let line = format!("{} {}\n", call.name(), SystemClock.now().as_ms());
-        file.write_all(line.as_bytes()).unwrap();
-        file.sync_all().unwrap();
-        at(&self.folder, &format!("{} after", call.name()));
+        let name = call.name();
+        at(&self.folder, &format!("{name} before"));
+        note(&self.folder, "remote", &format!("{name} {}", SystemClock.now().as_ms()));
+        at(&self.folder, &format!("{name} after"));
     }
 
     /// When a call was first made.
     pub(super) fn made(&self, call: Call) -> Option<Timestamp> {
-        let text = std::fs::read_to_string(self.folder.join("remote")).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix(call.name()))?;
-        line.trim().parse().ok().map(Timestamp::from_ms)
+        let calls = notes(&self.folder, "remote");
+        let at = calls.iter().find_map(|line| line.strip_prefix(call.name()))?;
+        at.trim().parse().ok().map(Timestamp::from_ms)
+    }
+
+    /// The same, as far as it is told.
+    fn told(&self, call: Call) -> Option<Timestamp> {
+        let recorded = format!("commit answered {} after", call.name());
+        self.made(call).filter(|_| !self.blind || hit(&self.folder).contains(&recorded))
     }
 
     /// The commit that carries the fix, and is merged as it is.
     pub(super) fn head() -> Revision {
         Revision::new("1".repeat(40))
+    }
+
+    /// The commit that takes it back.
+    fn reverted() -> Revision {
+        Revision::new("2".repeat(40))
     }
 }
 
@@ -78,12 +83,17 @@ impl Deployer for Remote {
         Ok(Rollout::Ready { head: Self::head() })
     }
 
-    async fn lookup(&self, _: &EffectKey) -> Result<Option<Rollout>> {
-        if let Some(at) = self.made(Call::Merge) {
-            return Ok(Some(Rollout::Live { release: Self::head(), at }));
+    async fn lookup(&self, key: &EffectKey) -> Result<Option<Rollout>> {
+        let live = |commit: Revision| {
+            move |at| Rollout::Live { release: commit.clone(), at, commit: Some(commit) }
+        };
+        if key.kind == EffectKind::Revert {
+            return Ok(self.told(Call::Revert).map(live(Self::reverted())));
         }
-        let submitted = self.made(Call::Submit).filter(|_| !self.blind);
-        Ok(submitted.map(|_| Rollout::Ready { head: Self::head() }))
+        if let Some(at) = self.told(Call::Merge) {
+            return Ok(Some(live(Self::head())(at)));
+        }
+        Ok(self.told(Call::Submit).map(|_| Rollout::Ready { head: Self::head() }))
     }
 
     async fn merge(&self, order: &MergeOrder) -> Result<Rollout> {
@@ -98,6 +108,6 @@ impl Deployer for Remote {
 
     async fn revert(&self, _: &RevertOrder) -> Result<Rollout> {
         self.make(Call::Revert);
-        Ok(Rollout::Conflict)
+        Ok(Rollout::Merged { commit: Self::reverted() })
     }
 }

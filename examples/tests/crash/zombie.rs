@@ -1,0 +1,84 @@
+//! A process that is stopped past its lease and goes on later: by then another has taken over.
+
+use std::process::Child;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aegis_core::port::{Filter, Journal as _, Stored};
+use aegis_sql::SqliteJournal;
+
+use super::points::{Does, Plan, note};
+use super::site::{Tally, tally};
+use super::{Life, Plot, count, each, some};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until a process is stopped; false where it ended before.
+fn stopped(child: &mut Child) -> bool {
+    let since = Instant::now();
+    while since.elapsed() < PATIENCE {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        let state = stat.rsplit(')').next().unwrap().trim_start();
+        if state.starts_with('T') {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it neither stops nor ends");
+}
+
+/// Everything that could have been written.
+fn everything(life: &Life) -> (Vec<Stored>, Tally) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stored = runtime.block_on(async {
+        let journal = Arc::new(SqliteJournal::connect(life.journal()).await.unwrap());
+        let mut stored = Vec::new();
+        for summary in journal.list(&Filter::new()).await.unwrap() {
+            stored.push(journal.load(&summary.id).await.unwrap().unwrap());
+        }
+        stored
+    });
+    (stored, tally(life.folder()))
+}
+
+fn wakes(plot: Plot, point: &str) {
+    let life = Life::new(plot);
+    let mut zombie = life.start(Some(&Plan::of(point, &[Does::Stop])));
+    assert!(stopped(&mut zombie), "{point} was not hit");
+    // It is alive, so that what it drives is free only when its lease has run out.
+    life.whole(&format!("{point}: another, while the first is stopped"));
+    let before = everything(&life);
+
+    note(life.folder(), "continued", "");
+    super::points::signal(zombie.id(), "CONT");
+    let since = Instant::now();
+    while zombie.try_wait().unwrap().is_none() {
+        if since.elapsed() > PATIENCE {
+            zombie.kill().unwrap();
+            panic!("{point}: the first does not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(everything(&life), before, "{point}: written after its lease was gone");
+}
+
+#[test]
+fn a_process_stopped_past_its_lease_writes_nothing_when_it_goes_on() {
+    let mut cases = Vec::new();
+    for plot in [Plot::Git, Plot::Harm] {
+        let points = plot.points();
+        let most = count("AEGIS_CRASH_POINTS", 2);
+        cases.extend(some(&points, most).into_iter().map(|point| (plot, point.clone())));
+    }
+    let always =
+        [(Plot::Git, "submit before"), (Plot::Git, "merge before"), (Plot::Harm, "revert before")];
+    cases.extend(always.map(|(plot, point)| (plot, point.to_owned())));
+    cases.sort();
+    cases.dedup();
+    let tried = cases.len();
+    each(cases, |(plot, point)| wakes(plot, &point));
+    println!("stopped past its lease at {tried} points: nothing was written");
+}
