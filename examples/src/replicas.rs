@@ -12,7 +12,8 @@ use aegis_core::judge::Statistical;
 use aegis_core::machine::Settings;
 use aegis_core::model::{
     Case, Cause, Diagnosis, Event, Fix, FixKind, GateAnswer, GateReport, Hypothesis, Isolation,
-    Location, Metric, Observation, Point, Query, Readings, Samples, Score, Signal, Verification,
+    Location, Metric, Observation, Point, Query, Readings, Samples, Score, Signal, Trigger,
+    Verification,
 };
 use aegis_core::patch::{Edit, Patch};
 use aegis_core::planner::{DynPlanner, Handle, Planner, PlannerConfig, ServiceConfig};
@@ -179,7 +180,10 @@ impl Diagnoser for World {
     async fn diagnose(&self, case: &Case) -> Result<Diagnosis> {
         let at = Location::new(format!("{}.txt", case.service), 1);
         let sure = Hypothesis::new(Cause::Code(at), "it says so", Confidence::FULL);
-        Ok(Diagnosis::new(self.git.head().await?, "replicas", vec![sure]))
+        // What uses the path that failed is counted at every look: a process that died counts nothing.
+        let request = vec![Trigger::new("GET", "/", "/")];
+        let base = self.git.head().await?;
+        Ok(Diagnosis::new(base, "replicas", vec![sure]).with_triggers(request))
     }
 }
 
