@@ -219,11 +219,26 @@ async fn a_ledger_that_can_t_be_read_denies_nothing_for_good() {
 }
 
 #[tokio::test]
+async fn a_full_disk_is_no_budget_that_is_spent() {
+    let bed = Bed::new();
+    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    journal.full.store(true, Ordering::SeqCst);
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto));
+    let builder = builder.journal(Arc::clone(&journal) as Arc<dyn Journal>);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    settle(&bed.clock, &handle, MINUTE, async || false).await;
+    assert_eq!(handle.incident(&id).await.unwrap().phase, Phase::Submitting);
+    journal.full.store(false, Ordering::SeqCst);
+    bed.until(&handle, &id, Phase::Healed).await;
+}
+
+#[tokio::test]
 async fn a_commit_that_the_remote_never_named_is_not_taken_back_without_a_word() {
     let bed = Bed::new();
     bed.shop.cursed.store(true, Ordering::SeqCst);
     // The answers to the submit and to the merge are lost, and a person pushes on top of the merge.
-    bed.world.with(|remote| remote.lose_answers = 2);
+    bed.world.with(|remote| (remote.lose_answers, remote.names_merges) = (2, false));
     let handle = bed.auto();
     let id = bed.crash(&handle).await;
     let mut later = None;

@@ -8,7 +8,7 @@ use aegis_core::policy::Control;
 use aegis_core::port::{
     Batch, Journal, JournalLayer, Lease, MemoryJournal, NewIncident, Opened, Stored,
 };
-use aegis_core::{Error, IncidentId, Result, ServiceName};
+use aegis_core::{Error, ErrorKind, IncidentId, Result, Retry, ServiceName};
 use async_trait::async_trait;
 
 /// The journal in memory, with faults as state.
@@ -21,6 +21,8 @@ pub(crate) struct Flaky {
     pub(crate) no_load: AtomicBool,
     /// Reading the ledger fails.
     pub(crate) no_used: AtomicBool,
+    /// Taking from a counter fails.
+    pub(crate) full: AtomicBool,
     /// The kill switch is thrown with the next commit of an intent.
     pub(crate) kill_on_intent: AtomicBool,
     pub(crate) claims: AtomicUsize,
@@ -71,6 +73,14 @@ impl JournalLayer for Flaky {
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
         unless(&self.no_load)?;
         self.inner.load(id).await
+    }
+
+    async fn reserve(&self, counter: &str, key: &str, amount: u64, limit: u64) -> Result<()> {
+        if self.full.load(Ordering::SeqCst) {
+            let full = Error::new(ErrorKind::Exhausted, "the disk is full");
+            return Err(full.with_retry(Retry::Backoff));
+        }
+        self.inner.reserve(counter, key, amount, limit).await
     }
 
     async fn used(&self, counter: &str) -> Result<u64> {

@@ -21,7 +21,7 @@ use aegis_core::policy::{Autonomy, Budget, PolicyConfig};
 use aegis_core::port::{Clock as _, Intake as _, Journal, Repository as _, SystemClock};
 use aegis_core::redact::Untrusted;
 use aegis_core::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, Verifier};
-use aegis_core::{Confidence, Error, Result, ServiceName};
+use aegis_core::{Confidence, Error, Result, ServiceName, Timestamp};
 use aegis_local::git::{GitDeployer, GitRepository, Running, RunningRevision};
 use aegis_sql::PostgresJournal;
 use async_trait::async_trait;
@@ -234,19 +234,19 @@ pub async fn replica(url: &str, repository: PathBuf, state: PathBuf) -> Result<(
     let planner = world.planner(journal, deployer, &owner, &SERVICES, settings)?.start()?;
     loop {
         for service in SERVICES {
+            let at = SystemClock.now();
             if !world.works(service).await? {
-                unhealthy(&planner, service).await;
+                unhealthy(&planner, service, at).await;
             }
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-/// Tells a planner that a service is broken.
-pub async fn unhealthy(planner: &Handle, service: &str) {
+/// Tells a planner that a service was broken at a moment.
+pub async fn unhealthy(planner: &Handle, service: &str, at: Timestamp) {
     let text = Untrusted::new(format!("{service} is broken"));
-    let signal =
-        Signal::new(ServiceName::new(service), SystemClock.now(), Observation::Unhealthy(text));
+    let signal = Signal::new(ServiceName::new(service), at, Observation::Unhealthy(text));
     if let Err(e) = planner.report(Event::Signal(signal)).await {
         eprintln!("{service}: {e}");
     }

@@ -184,7 +184,10 @@ fn doubtful(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig)
         Standing::Fine | Standing::Unknown => false,
     };
     let unused = exercise.needed > 0 && !exercised;
-    unused || !(sighted || exercised) || exercise.recurrences > 0 || findings.iter().any(suspect)
+    // Nor does the silence of an error, where what users feel used to be measured: a planner that was
+    // away for the whole watch has one look at its end, and a source may have gone.
+    let sighted = sighted || (exercised && !measured);
+    unused || !sighted || exercise.recurrences > 0 || findings.iter().any(suspect)
 }
 
 /// The share of the window that has passed, `0.0..=1.0`.

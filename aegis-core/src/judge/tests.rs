@@ -378,6 +378,25 @@ fn a_path_that_nobody_used_proves_nothing() {
 }
 
 #[test]
+fn a_watch_that_nobody_kept_is_not_kept_on_one_look_at_its_end() {
+    let late = |scene: Scene, looks: usize| {
+        let scene = scene.exercised(Some(900), 5, 0);
+        let mut evidence = scene.at(looks, LOOKS);
+        evidence.now = evidence.ends_at;
+        verdict(&evidence, &JudgeConfig::default())
+    };
+    let slow = || Scene::new().latency(3, |_| 9.0);
+    for (scene, looks) in [(slow(), 1), (slow(), 2), (Scene::new().latency(3, |_| 1.0), 1)] {
+        let verdict = late(scene, looks);
+        assert!(matches!(verdict, Verdict::Inconclusive(_)), "{verdict:#?}");
+    }
+    assert!(matches!(late(slow(), LOOKS), Verdict::Rollback(_)));
+    // The source is gone since.
+    let gone = Scene::new().metric(Metric::ErrorRate, &[0.0; 30], 50, vec![None; LOOKS]);
+    assert!(matches!(late(gone, LOOKS), Verdict::Inconclusive(_)));
+}
+
+#[test]
 fn a_strict_watch_needs_its_confidence() {
     kept(&Scene::new().errors(17, 50, 0.0, |_| 0.0).strict());
     let shaky = |s: Scene| Scene { new_errors: 2, ..s.errors(17, 50, 0.0, |_| 0.0) };

@@ -20,6 +20,8 @@ const DETAIL: usize = 16 * 1024;
 const TITLE: usize = 200;
 /// Bytes of the name of a source.
 const SOURCE: usize = 100;
+/// Why what a source tells late opens nothing.
+const STALE: &str = "this error is older than what ended its incident";
 /// Earlier incidents that a case names.
 const SIMILAR: usize = 5;
 
@@ -146,7 +148,7 @@ async fn open(
         None => None,
     };
     if past.first().is_some_and(|last| stale(last, healed.as_ref(), &symptom)) {
-        return Ok(Receipt::Noted("this error is older than what ended its incident"));
+        return Ok(Receipt::Noted(STALE));
     }
     if error && let Some(receipt) = storm::begin(engine, &mut storms, &service, &symptom).await? {
         return Ok(receipt);
@@ -205,6 +207,7 @@ fn stale(last: &Summary, healed: Option<&Incident>, symptom: &Symptom) -> bool {
 
 pub(super) async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {
     let receipt = match engine.journal.open(new).await? {
+        Opened::Ended(_) => return Ok(Receipt::Noted(STALE)),
         Opened::Created(id) => Receipt::Opened(id),
         Opened::Existing(id) => Receipt::Joined(id),
         Opened::Reopened(id) => Receipt::Reopened(id),

@@ -7,7 +7,7 @@ use super::crew::Late;
 use super::driver::Driver;
 use super::report;
 use super::steps::{current, question};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{Digest, EffectKey, EffectKind, Timestamp};
 use crate::machine::{AfterWithdraw, Incident, Record, StageFailure, Why};
 use crate::policy::{Autonomy, Clearance, Permit, Policy, Refusal, Ruling};
@@ -155,9 +155,12 @@ impl Driver {
         for limit in limits {
             match self.engine.journal.reserve(&limit.counter, &id, 1, limit.most).await {
                 Ok(()) => {}
-                Err(e)
-                    if e.kind() == ErrorKind::Exhausted && limit.counter.contains("/incident/") =>
-                {
+                // A disk that is full is no budget that is spent: that goes by.
+                Err(e) if e.kind() != ErrorKind::Exhausted || e.retry() != Retry::Never => {
+                    self.hold(incident, format!("the budget can't be read: {e}"), None).await?;
+                    return Ok(false);
+                }
+                Err(e) if limit.counter.contains("/incident/") => {
                     let why = format!("the budget of this incident is spent: {e}");
                     self.commit(incident, vec![Record::Parked(Why::Exhausted(why))]).await?;
                     return Ok(false);

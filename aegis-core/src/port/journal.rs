@@ -64,6 +64,9 @@ pub enum Opened {
     Existing(IncidentId),
     /// One that was closed not long ago is open again.
     Reopened(IncidentId),
+    /// Nothing was opened: the last one was closed after [`NewIncident::at`], as by a process that goes
+    /// on after a pause. Only where it could have been reopened.
+    Ended(IncidentId),
 }
 
 /// What a commit does to the service's turn to release.

@@ -89,6 +89,9 @@ impl Journal for MemoryJournal {
         if let (Some((after, record)), Some(row)) = (new.reopen, known.pop())
             && row.summary.updated_at > after
         {
+            if row.summary.updated_at > new.at {
+                return Ok(Opened::Ended(row.summary.id.clone()));
+            }
             let seq = row.summary.seq + 1;
             row.entries.push(Entry { seq, at: new.at, record });
             row.summary.seq = seq;

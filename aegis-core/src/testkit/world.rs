@@ -42,6 +42,8 @@ pub struct Remote {
     pub rolls_out: bool,
     /// Calls left that fail after the write has happened.
     pub lose_answers: u32,
+    /// Whether what is live names the commit that it is of.
+    pub names_merges: bool,
     commits: u32,
 }
 
@@ -78,6 +80,7 @@ impl World {
             checks_pass: true,
             rolls_out: true,
             lose_answers: 0,
+            names_merges: true,
             commits: 0,
         };
         Self { clock, remote: Arc::new(Mutex::new(remote)) }
@@ -138,7 +141,8 @@ impl Remote {
         // Commits are numbered, so a later one is a descendant.
         if self.running >= *commit {
             let at = *self.live.entry(commit.clone()).or_insert(now);
-            Rollout::Live { release: self.running.clone(), at, commit: Some(commit.clone()) }
+            let named = self.names_merges.then(|| commit.clone());
+            Rollout::Live { release: self.running.clone(), at, commit: named }
         } else {
             Rollout::Merged { commit: commit.clone() }
         }

@@ -67,10 +67,14 @@ async fn locked(
     }
     if let (Some((after, _)), Some(body)) = (&new.reopen, reopened) {
         let last = sqlx::query(LAST_CLOSED).bind(service).bind(fingerprint);
-        if let Some(row) = last.fetch_optional(&mut *conn).await?
-            && Timestamp::from_ms(row.try_get(2)?) > *after
-        {
+        let last = last.fetch_optional(&mut *conn).await?;
+        let closed_at = last.as_ref().map(|row| row.try_get(2)).transpose()?;
+        let closed_at = closed_at.map(Timestamp::from_ms);
+        if let (Some(row), Some(closed_at)) = (last, closed_at.filter(|at| at > after)) {
             let id: String = row.try_get(0)?;
+            if closed_at > new.at {
+                return Ok(Ok(Opened::Ended(IncidentId::new(id))));
+            }
             let seq: i64 = row.try_get(1)?;
             let again = sqlx::query(REOPEN).bind(&id).bind(seq + 1).bind(new.at.as_ms());
             let again = again.bind(Phase::Diagnosing.name()).bind(&body.kind).bind(&body.json);

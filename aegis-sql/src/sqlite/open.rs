@@ -50,10 +50,15 @@ pub(super) async fn open(
     if let (Some((after, _)), Some(body)) = (&new.reopen, reopened) {
         let last =
             sqlx::query(LAST_CLOSED).bind(service).bind(fingerprint).fetch_optional(&mut *conn);
-        if let Some(row) = last.await.map_err(error)?
-            && Timestamp::from_ms(row.try_get(2).map_err(error)?) > *after
-        {
+        let last = last.await.map_err(error)?;
+        let closed_at = last.as_ref().map(|row| row.try_get(2)).transpose().map_err(error)?;
+        let closed_at = closed_at.map(Timestamp::from_ms);
+        if let (Some(row), Some(closed_at)) = (last, closed_at.filter(|at| at > after)) {
             let id: String = row.try_get(0).map_err(error)?;
+            if closed_at > new.at {
+                release(conn).await?;
+                return Ok(Opened::Ended(IncidentId::new(id)));
+            }
             let seq: i64 = row.try_get(1).map_err(error)?;
             let seal: Vec<u8> = row.try_get(3).map_err(error)?;
             let digest = body.digest(seq.cast_unsigned() + 1, new.at);

@@ -11,7 +11,7 @@ use aegis_core::model::{
 };
 use aegis_core::planner::{Handle, Planner, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
-use aegis_core::port::{Filter, Journal};
+use aegis_core::port::{Clock as _, Filter, Journal, SystemClock};
 use aegis_core::stage::{Diagnoser, MetricSource};
 use aegis_core::testkit::stages::{Offers, Passes};
 use aegis_core::{Confidence, Result};
@@ -53,12 +53,13 @@ async fn run(plot: Plot, folder: &Path) {
         false => on_plain(plot, folder, Arc::clone(&journal), settings),
     };
     loop {
+        let at = SystemClock.now();
         let shipped = match plot.is_git() {
             true => site::tally(folder).fixes > 0,
             false => plain(plot, folder).made(Call::Merge).is_some(),
         };
         if !shipped {
-            unhealthy(&planner, SERVICE).await;
+            unhealthy(&planner, SERVICE, at).await;
         }
         // On a full disk even a list may fail.
         let all = journal.list(&Filter::new()).await.unwrap_or_default();

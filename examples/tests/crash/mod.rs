@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
+use aegis_core::machine::Entry;
+use aegis_core::port::{Filter, Journal as _, Stored};
+use aegis_sql::SqliteJournal;
 use tempfile::TempDir;
 
 use self::plain::Call;
@@ -106,10 +109,6 @@ impl Life {
         &self.folder
     }
 
-    fn journal(&self) -> PathBuf {
-        journal(&self.folder)
-    }
-
     fn start(&self, plan: Option<&Plan>) -> Child {
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "crash::child::entry", "--ignored", "--nocapture"]);
@@ -142,7 +141,29 @@ impl Life {
     /// There is one incident, and it ended so.
     fn ended(&self, phase: &str, how: &str) {
         let ends = notes(&self.folder, "incidents");
-        assert!(ends.len() == 1 && ends[0].starts_with(phase), "{how}: {ends:?}, not {phase}");
+        let right = ends.len() == 1 && ends[0].starts_with(phase);
+        assert!(right, "{how}: {ends:?}, not {phase}\n{}", self.story());
+    }
+
+    /// Everything that the journal holds.
+    fn stored(&self) -> Vec<Stored> {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let journal = SqliteJournal::connect(journal(&self.folder)).await.unwrap();
+            let mut stored = Vec::new();
+            for summary in journal.list(&Filter::new()).await.unwrap() {
+                stored.push(journal.load(&summary.id).await.unwrap().unwrap());
+            }
+            stored
+        })
+    }
+
+    /// The same in words, for whoever reads why a test failed.
+    fn story(&self) -> String {
+        let stored = self.stored();
+        let entries = stored.iter().flat_map(|stored| &stored.entries);
+        let line = |entry: &Entry| format!("{} {}\n", entry.at.as_ms(), entry.record.in_words());
+        entries.map(line).collect()
     }
 
     /// Goes on to the end of one incident, with everything done once.

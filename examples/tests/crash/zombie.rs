@@ -1,14 +1,10 @@
 //! A process that is stopped past its lease and goes on later: by then another has taken over.
 
 use std::process::Child;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aegis_core::port::{Filter, Journal as _, Stored};
-use aegis_sql::SqliteJournal;
-
 use super::points::{Does, Plan, note};
-use super::site::{Tally, tally};
+use super::site::tally;
 use super::{Life, Plot, count, each, some};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,27 +26,13 @@ fn stopped(child: &mut Child) -> bool {
     panic!("it neither stops nor ends");
 }
 
-/// Everything that could have been written.
-fn everything(life: &Life) -> (Vec<Stored>, Tally) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stored = runtime.block_on(async {
-        let journal = Arc::new(SqliteJournal::connect(life.journal()).await.unwrap());
-        let mut stored = Vec::new();
-        for summary in journal.list(&Filter::new()).await.unwrap() {
-            stored.push(journal.load(&summary.id).await.unwrap().unwrap());
-        }
-        stored
-    });
-    (stored, tally(life.folder()))
-}
-
 fn wakes(plot: Plot, point: &str) {
     let life = Life::new(plot);
     let mut zombie = life.start(Some(&Plan::of(point, &[Does::Stop])));
     assert!(stopped(&mut zombie), "{point} was not hit");
     // It is alive, so that what it drives is free only when its lease has run out.
     life.whole(&format!("{point}: another, while the first is stopped"));
-    let before = everything(&life);
+    let before = (life.stored(), tally(life.folder()));
 
     note(life.folder(), "continued", "");
     super::points::signal(zombie.id(), "CONT");
@@ -62,7 +44,8 @@ fn wakes(plot: Plot, point: &str) {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(everything(&life), before, "{point}: written after its lease was gone");
+    let same = (life.stored(), tally(life.folder())) == before;
+    assert!(same, "{plot:?}, {point}: written after its lease was gone\n{}", life.story());
 }
 
 #[test]

@@ -77,6 +77,11 @@ pub async fn reopening_has_a_horizon(journal: Arc<dyn Journal>) {
     let close = batch(&lease, 1, Phase::Healed, vec![Record::Resolved]);
     says.same(says.ok(journal.commit(close).await), 2);
 
+    let says = Says("what is older than the end of its incident opens nothing");
+    let answer = says.ok(journal.open(again("n0", "f1", 1, -100)).await);
+    says.same(answer, Opened::Ended(id.clone()));
+    says.same(load(&*journal, &says, &id).await.summary.phase, Phase::Healed);
+
     let says = Says("one that was closed after the given moment is opened again");
     let answer = says.ok(journal.open(again("n2", "f1", 10, 1)).await);
     says.same(answer, Opened::Reopened(id.clone()));
