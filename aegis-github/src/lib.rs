@@ -1,0 +1,14 @@
+//! Aegis on GitHub.
+//!
+//! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
+//! source by it, without a checkout and without Git.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod client;
+mod config;
+mod repository;
+
+pub use client::GitHub;
+pub use config::{AppKey, Credentials, GitHubConfig};
+pub use repository::GitHubRepository;

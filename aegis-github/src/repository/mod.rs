@@ -1,0 +1,308 @@
+//! The service's source, read by GitHub's API.
+
+mod export;
+mod tree;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aegis_core::model::Commit;
+use aegis_core::port::{FileEntry, Repository};
+use aegis_core::{Error, Result, Revision, Timestamp};
+use async_trait::async_trait;
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use self::tree::Tree;
+use crate::client::{Failure, GitHub};
+
+/// Trees, and what single commits touched, that are kept: neither ever changes.
+const KEPT: usize = 8;
+const COMMITS_KEPT: usize = 256;
+/// Commits of a history whose files are asked for, a call each.
+const DETAILED: usize = 30;
+
+/// A repository on GitHub and the branch that releases are made from.
+///
+/// Cheap to clone. Nothing is checked out: files are read as objects.
+#[derive(Debug, Clone)]
+pub struct GitHubRepository {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    github: GitHub,
+    /// `repos/OWNER/NAME`.
+    path: String,
+    branch: String,
+    trees: Mutex<VecDeque<(Revision, Arc<Tree>)>>,
+    commits: Mutex<VecDeque<Commit>>,
+}
+
+#[derive(Deserialize)]
+struct About {
+    default_branch: String,
+    archived: bool,
+}
+
+#[derive(Deserialize)]
+struct Ref {
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    sha: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    sha: String,
+    commit: Described,
+    #[serde(default)]
+    files: Vec<Touched>,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    message: String,
+    author: Option<Signed>,
+    committer: Option<Signed>,
+    tree: Object,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    name: Option<String>,
+    date: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Touched {
+    filename: String,
+}
+
+impl GitHubRepository {
+    /// The repository `name` (`owner/repository`) on its default branch.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where there is none that these credentials see, `Denied` where it is archived,
+    /// `Invalid` for what is no name.
+    pub async fn open(github: GitHub, name: &str) -> Result<Self> {
+        Self::open_inner(github, name, None).await
+    }
+
+    /// The repository `name` on the branch `branch`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and `NotFound` where there is no such branch.
+    pub async fn open_branch(github: GitHub, name: &str, branch: &str) -> Result<Self> {
+        Self::open_inner(github, name, Some(branch)).await
+    }
+
+    async fn open_inner(github: GitHub, name: &str, branch: Option<&str>) -> Result<Self> {
+        let plain = |part: &str| {
+            let usual = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !part.is_empty() && part.chars().all(usual) && !matches!(part, "." | "..")
+        };
+        let parts = name.split_once('/').filter(|(owner, name)| plain(owner) && plain(name));
+        if parts.is_none() {
+            let say = format!("{name:?} is no repository's name; give OWNER/NAME");
+            return Err(Error::invalid(say).at("github"));
+        }
+        let path = format!("repos/{name}");
+        let about: About = github.get(&path).await?;
+        if about.archived {
+            let say = format!("{name} is archived: nothing can be shipped to it");
+            return Err(Error::denied(say).at("github"));
+        }
+        let branch = branch.map_or(about.default_branch, str::to_owned);
+        let (trees, commits) = (Mutex::default(), Mutex::default());
+        let inner = Inner { github, path, branch, trees, commits };
+        let repository = Self { inner: Arc::new(inner) };
+        repository.head().await?;
+        Ok(repository)
+    }
+
+    /// `owner/repository`.
+    pub fn name(&self) -> &str {
+        self.inner.path.trim_start_matches("repos/")
+    }
+
+    /// The branch that releases are made from.
+    pub fn branch(&self) -> &str {
+        &self.inner.branch
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}/{path}", self.inner.path)
+    }
+
+    /// One commit, with the files that it touched.
+    async fn commit(&self, at: &Revision) -> Result<Listed> {
+        let path = self.at(&format!("commits/{}", checked(at)?));
+        Ok(self.inner.github.get(&path).await.map_err(|failure| unknown(failure, at))?)
+    }
+
+    /// The tree of a commit, which is kept.
+    async fn files(&self, at: &Revision) -> Result<Arc<Tree>> {
+        let find = |(revision, _): &&(Revision, Arc<Tree>)| revision == at;
+        if let Some((_, tree)) = lock(&self.inner.trees).iter().find(find) {
+            return Ok(Arc::clone(tree));
+        }
+        let id = self.commit(at).await?.commit.tree.sha;
+        let tree = Arc::new(Tree::read(&self.inner.github, &self.inner.path, &id).await?);
+        let mut kept = lock(&self.inner.trees);
+        kept.push_front((at.clone(), Arc::clone(&tree)));
+        kept.truncate(KEPT);
+        Ok(tree)
+    }
+
+    async fn blob(&self, id: &str) -> Result<Vec<u8>> {
+        let path = self.at(&format!("git/blobs/{id}"));
+        Ok(self.inner.github.raw(&path).await.map_err(Error::from)?.into())
+    }
+
+    /// What a commit is, with the files that it touched; kept.
+    async fn described(&self, revision: Revision) -> Result<Commit> {
+        if let Some(known) = lock(&self.inner.commits).iter().find(|c| c.revision == revision) {
+            return Ok(known.clone());
+        }
+        let commit = described(self.commit(&revision).await?)?;
+        let mut kept = lock(&self.inner.commits);
+        kept.push_front(commit.clone());
+        kept.truncate(COMMITS_KEPT);
+        Ok(commit)
+    }
+}
+
+#[async_trait]
+impl Repository for GitHubRepository {
+    async fn head(&self) -> Result<Revision> {
+        let path = self.at(&format!("git/ref/heads/{}", escaped(&self.inner.branch)));
+        let head = self.inner.github.get::<Ref>(&path).await;
+        Ok(Revision::new(
+            head.map_err(|failure| match failure {
+                Failure::Refused(refused) if refused.is_missing() => {
+                    let (name, branch) = (self.name(), self.branch());
+                    let say = format!("{name} has no branch {branch}; was it renamed or deleted?");
+                    Error::not_found(say).at("github")
+                }
+                failure => failure.into(),
+            })?
+            .object
+            .sha,
+        ))
+    }
+
+    async fn read(&self, at: &Revision, path: &str) -> Result<Option<Vec<u8>>> {
+        let tree = self.files(at).await?;
+        match tree.get(path).filter(|entry| entry.is_regular()) {
+            Some(entry) => self.blob(&entry.id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn list(&self, at: &Revision) -> Result<Vec<FileEntry>> {
+        Ok(self.files(at).await?.list())
+    }
+
+    async fn history(
+        &self,
+        at: &Revision,
+        path: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Commit>> {
+        let page = limit.clamp(1, 100);
+        let mut query = format!("commits?sha={}&per_page={page}", checked(at)?);
+        if let Some(path) = path {
+            query += &format!("&path={}", escaped(path));
+        }
+        let listed = self.inner.github.pages::<Listed>(&self.at(&query), limit).await;
+        let listed = listed.map_err(|failure| unknown(failure, at))?;
+        let mut history = Vec::with_capacity(listed.len());
+        for (n, commit) in listed.into_iter().enumerate() {
+            history.push(match n < DETAILED {
+                true => self.described(Revision::new(commit.sha)).await?,
+                false => described(commit)?,
+            });
+        }
+        Ok(history)
+    }
+
+    async fn tree(&self, at: &Revision) -> Result<String> {
+        Ok(self.files(at).await?.id.clone())
+    }
+
+    async fn export(&self, at: &Revision, into: &Path) -> Result<()> {
+        let tree = self.files(at).await?;
+        let path = self.at(&format!("tarball/{}", checked(at)?));
+        let archive = self.inner.github.download(&path).await.map_err(Error::from)?;
+        let missing = export::unpack(archive, Arc::clone(&tree), into.to_owned()).await?;
+        for path in missing {
+            // An archive leaves out, or changes, what attributes say; the objects are what counts.
+            if let Some(entry) = tree.get(&path) {
+                let content = self.blob(&entry.id).await?;
+                export::write(into, &path, entry.is_executable(), &content)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Each holds a cache that is valid after every single change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn described(listed: Listed) -> Result<Commit> {
+    let Listed { sha, commit, files } = listed;
+    let date = commit.committer.and_then(|signed| signed.date).unwrap_or_default();
+    let at = OffsetDateTime::parse(&date, &Rfc3339).map_err(|e| {
+        Error::unavailable(format!("{sha} was committed at {date:?}: {e}")).at("github")
+    })?;
+    let at = Timestamp::from_ms(at.unix_timestamp() * 1_000);
+    let summary = commit.message.lines().next().unwrap_or_default();
+    let author = commit.author.and_then(|signed| signed.name).unwrap_or_default();
+    let paths = files.into_iter().map(|touched| touched.filename).collect();
+    Ok(Commit::new(Revision::new(sha), at, summary).with_author(author).with_paths(paths))
+}
+
+/// A revision as a part of an address: names of branches would move.
+fn checked(at: &Revision) -> Result<&str> {
+    let id = at.as_str();
+    let hex = matches!(id.len(), 40 | 64) && id.bytes().all(|b| b.is_ascii_hexdigit());
+    hex.then_some(id).ok_or_else(|| {
+        let say = format!("{id:?} is no commit's id; give all of its 40 digits");
+        Error::invalid(say).at("github")
+    })
+}
+
+fn unknown(failure: Failure, at: &Revision) -> Error {
+    match failure {
+        // A commit that does not exist is 422, 404 or 409, by the endpoint.
+        Failure::Refused(refused) if matches!(refused.status, 404 | 409 | 422) => {
+            Error::not_found(format!("no commit {at}: {}", refused.message)).at("github")
+        }
+        failure => failure.into(),
+    }
+}
+
+/// Text as a part of an address.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                out.push(char::from(byte));
+            }
+            _ => out += &format!("%{byte:02X}"),
+        }
+    }
+    out
+}
