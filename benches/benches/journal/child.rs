@@ -27,7 +27,7 @@ const BATCH: usize = 64;
 /// Loads at the same time.
 const LOADS: usize = 16;
 /// How long a planner may take before the rest is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The role of this process, where it is a child.
 pub(crate) fn role() -> Option<String> {
@@ -142,7 +142,8 @@ async fn drive(journal: Arc<dyn Journal>) -> Result<()> {
 fn memory() -> Result<String> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let of = |name: &str| {
-        let kib = status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+        let kib =
+            status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
         kib.and_then(|kib| kib.parse::<u64>().ok()).map(|kib| kib / 1_024).unwrap_or_default()
     };
     Ok(format!("{} MiB resident, {} MiB at most", of("VmRSS:"), of("VmHWM:")))

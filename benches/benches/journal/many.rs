@@ -21,7 +21,7 @@ use crate::rounds::{LONG, opened_by, percentile, recorded};
 /// Open incidents.
 pub(crate) const MANY: usize = 10_000;
 /// Claims that are timed.
-const CLAIMS: usize = 1_000;
+const CLAIMS: usize = 500;
 /// Writers that prepare the incidents.
 const WRITERS: usize = 32;
 
@@ -128,24 +128,27 @@ async fn open(journal: &Arc<dyn Journal>) -> Result<()> {
     .await
 }
 
-/// Claims one incident at a time while half of all are another process'; milliseconds each.
-async fn claims(journal: &dyn Journal) -> Result<Vec<f64>> {
+/// Claims one incident at a time while half of all are another process', and renews each: a durable
+/// write of one row, beside which the claim is to be seen. Milliseconds each of both.
+async fn claims(journal: &dyn Journal) -> Result<[Vec<f64>; 2]> {
     let (owner, ttl) = (aegis_sql::owner(), Duration::from_secs(60));
-    let mut took = Vec::with_capacity(CLAIMS);
+    let [mut claimed, mut renewed] = [const { Vec::new() }; 2];
     let mut leases: Vec<Lease> = Vec::with_capacity(CLAIMS);
+    let ms = |start: Instant| start.elapsed().as_secs_f64() * 1_000.0;
     for _ in 0..CLAIMS {
         let start = Instant::now();
-        let claimed = journal.claim(&owner, &[], ttl, 1).await?;
-        took.push(start.elapsed().as_secs_f64() * 1_000.0);
-        leases.extend(claimed);
-    }
-    if leases.len() != CLAIMS {
-        return Err(format!("{} incidents were claimed, not {CLAIMS}", leases.len()).into());
+        let mut one = journal.claim(&owner, &[], ttl, 1).await?;
+        claimed.push(ms(start));
+        let lease = one.pop().ok_or("nothing was free")?;
+        let start = Instant::now();
+        journal.renew(&lease).await?;
+        renewed.push(ms(start));
+        leases.push(lease);
     }
     for lease in &leases {
         journal.release(lease).await?;
     }
-    Ok(took)
+    Ok([claimed, renewed])
 }
 
 /// Measures on a journal at this path or URL, which holds nothing else that is free.
@@ -161,9 +164,13 @@ pub(crate) fn measure(runtime: &Runtime, name: &str, at: &str) -> Result<()> {
 
     let mut holder = Running::start("hold", at)?;
     holder.next("holds")?;
-    let mut took = runtime.block_on(claims(&*journal))?;
-    let [median, late] = [50, 99].map(|percent| percentile(&mut took, percent));
-    println!("  a claim of one, half are another's     {median:>6.2} ms   99th {late:.2} ms");
+    let took = runtime.block_on(claims(&*journal))?;
+    let claim_and_renewal =
+        ["a claim of one, half are another's", "one durable write, at that time"];
+    for (what, mut took) in claim_and_renewal.into_iter().zip(took) {
+        let [median, late] = [50, 99].map(|percent| percentile(&mut took, percent));
+        println!("  {what:<37} {median:>6.2} ms   99th {late:.2} ms");
+    }
 
     // Killed while it claims the rest.
     holder.input.write_all(b"go\n")?;

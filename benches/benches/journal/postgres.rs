@@ -5,9 +5,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_core::machine::Phase;
 use aegis_core::port::{Filter, Journal, Lease};
-use aegis_sql::testkit::{COMMIT_RECORDS, Cluster};
 use aegis_sql::PostgresJournal;
+use aegis_sql::testkit::{COMMIT_RECORDS, Cluster};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -66,7 +67,7 @@ impl Bare {
         let quoted = body.replace('\\', "\\\\").replace('"', "\\\"");
         let values = [
             format!("p2={}", lease.fence.0),
-            String::from("p5=submitting"),
+            format!("p5={}", Phase::Submitting.name()),
             String::from("p9={held}"),
             format!("p10={{\"{quoted}\"}}"),
             format!("p11={{\"\\\\x{}\"}}", "07".repeat(32)),
@@ -75,9 +76,10 @@ impl Bare {
         Ok(Self { program, folder, url, values })
     }
 
-    /// Transactions a second of one run.
-    fn rate(&self, clients: u32) -> Result<f64> {
-        let threads = std::thread::available_parallelism()?.min(usize::try_from(clients)?.try_into()?);
+    /// Transactions a second of one run, and how many.
+    fn rate(&self, clients: u32) -> Result<(f64, u64)> {
+        let threads =
+            std::thread::available_parallelism()?.min(usize::try_from(clients)?.try_into()?);
         let mut command = Command::new(&self.program);
         command.args(["-n", "-M", "prepared", "-T", &ROUND.as_secs().to_string()]);
         command.args(["-c", &clients.to_string(), "-j", &threads.to_string()]);
@@ -87,10 +89,14 @@ impl Bare {
         command.arg("-f").arg(self.folder.path().join("script")).arg(&self.url);
         let output = command.env("PGOPTIONS", "-c search_path=aegis").output()?;
         let said = String::from_utf8_lossy(&output.stdout);
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
-        match rate.filter(|_| output.status.success()) {
-            Some(rate) => Ok(rate.parse()?),
-            None => Err(format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)).into()),
+        let find = |start: &str| {
+            let line = said.lines().find_map(|line| line.strip_prefix(start))?;
+            line.split(' ').next().map(str::to_owned)
+        };
+        let count = find("number of transactions actually processed: ");
+        match (find("tps = "), count, output.status.success()) {
+            (Some(rate), Some(count), true) => Ok((rate.parse()?, count.parse()?)),
+            _ => Err(format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)).into()),
         }
     }
 }
@@ -128,10 +134,12 @@ pub(crate) fn ratios(runtime: &Runtime, cluster: &Cluster) -> Result<()> {
             ours.push(runtime.block_on(producers.rate(ROUND))?);
             let Some(bare) = &bare else { continue };
             let before = runtime.block_on(written(&*journal))?;
-            theirs.push(bare.rate(clients)?);
-            if runtime.block_on(written(&*journal))? == before {
-                return Err("the statement that pgbench ran wrote nothing".into());
+            let (rate, count) = bare.rate(clients)?;
+            let moved = runtime.block_on(written(&*journal))? - before;
+            if moved != count {
+                return Err(format!("{moved} of pgbench's {count} transactions moved a row").into());
             }
+            theirs.push(rate);
         }
         let (ours, theirs) = (median(ours), median(theirs));
         print!("  {clients:>2} clients: journal {ours:>7.0}");

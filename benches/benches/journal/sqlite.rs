@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aegis_core::machine::Phase;
 use aegis_core::port::{Journal as _, Lease};
 use aegis_sql::SqliteJournal;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -96,7 +97,12 @@ impl Plain {
         let (id, next, hash) = (self.lease.incident.as_str(), self.seq + 1, [7_u8; 32]);
         let mut tx = self.conn.begin_with("BEGIN IMMEDIATE").await?;
         let moved = sqlx::query(MOVE).bind(id).bind(self.lease.fence.0.cast_signed());
-        let moved = moved.bind(self.seq).bind(next).bind("submitting").bind(next).bind(&hash[..]);
+        let moved = moved
+            .bind(self.seq)
+            .bind(next)
+            .bind(Phase::Submitting.name())
+            .bind(next)
+            .bind(&hash[..]);
         if moved.execute(&mut *tx).await?.rows_affected() != 1 {
             return Err("the row was not moved".into());
         }
