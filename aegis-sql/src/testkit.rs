@@ -13,6 +13,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// The statement by which a `PostgresJournal` commits records and nothing else, to be measured beside it.
+///
+/// Its parameters: the incident, its fence, its sequence, the sequence that it leads to, the phase, the
+/// time, and then of each record the sequence, the time, the kind, the JSON and the digest, as arrays.
+pub const COMMIT_RECORDS: &str = crate::postgres::APPEND;
+
 /// What the server may take to answer, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,6 +62,11 @@ impl Cluster {
     /// How to connect to it.
     pub fn url(&self) -> String {
         format!("postgres://postgres@localhost/postgres?host={}", self.folder.path().display())
+    }
+
+    /// Where another program of the same installation is, `pgbench` or `psql`; `None` where it is not.
+    pub fn installed(&self, name: &str) -> Option<PathBuf> {
+        is_file(&self.programs, name).then(|| self.programs.join(name))
     }
 
     /// Starts it again on the same files, and waits until it answers.

@@ -56,7 +56,7 @@ const COMMIT: &str = "WITH moved AS (
     FROM moved";
 
 /// The same for what comes most often, records and nothing else, in four fifths of the time.
-const APPEND: &str = "WITH moved AS (
+pub(crate) const APPEND: &str = "WITH moved AS (
         UPDATE incident SET seq = $4, phase = $5, updated_at = coalesce($6, updated_at),
             seal = chain(seal, $11::bytea[])
         WHERE id = $1 AND fence = $2 AND seq = $3 AND lease_owner IS NOT NULL

@@ -12,5 +12,7 @@ mod open;
 mod read;
 mod schema;
 
+#[cfg(feature = "testkit")]
+pub(crate) use commit::APPEND;
 pub use config::PostgresConfig;
 pub use journal::PostgresJournal;
