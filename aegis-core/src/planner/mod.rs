@@ -5,6 +5,7 @@
 
 mod blame;
 mod builder;
+mod claim;
 mod clean;
 mod config;
 mod crew;
