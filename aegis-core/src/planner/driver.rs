@@ -225,6 +225,12 @@ impl Driver {
         message: Message,
         letter: Option<u64>,
     ) -> Result<()> {
+        if let (Message::Joined(symptom), Some(_)) = (&message, letter) {
+            // Another process saw it; the looks of this one count it.
+            let (print, of) = (&symptom.fingerprint, symptom.revision.as_ref());
+            let (service, now) = (&incident.case.service, self.engine.now());
+            self.engine.lock(&self.engine.sightings).note(service, print, symptom.at, now, of);
+        }
         let record = match message {
             // Seen once, it is known: a storm of it must not fill the journal.
             Message::Joined(symptom) if incident.has_seen(&symptom) => None,

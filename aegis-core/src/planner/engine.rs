@@ -8,6 +8,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::claim::Place;
 use super::crew::Crew;
+use super::elsewhere::Elsewhere;
 use super::normal::Normal;
 use super::sightings::Sightings;
 use super::storm::Storms;
@@ -102,6 +103,7 @@ pub(super) struct Engine {
     /// Who drives what.
     pub(super) drivers: Mutex<HashMap<IncidentId, Place>>,
     known: Mutex<HashMap<IncidentId, Known>>,
+    pub(super) elsewhere: Mutex<Elsewhere>,
     memory: Mutex<HashMap<ServiceName, Memory>>,
     /// Wakes the dispatcher: an incident is to be driven.
     pub(super) work: Notify,
@@ -159,6 +161,7 @@ impl Engine {
             storms: tokio::sync::Mutex::default(),
             drivers: Mutex::default(),
             known: Mutex::default(),
+            elsewhere: Mutex::default(),
             memory: Mutex::default(),
             work: Notify::new(),
             unclaimed: AtomicBool::new(false),

@@ -10,6 +10,7 @@ mod clean;
 mod config;
 mod crew;
 mod driver;
+mod elsewhere;
 mod engine;
 mod handle;
 mod intake;
