@@ -66,7 +66,7 @@ fn shipped(bed: &Bed) -> (usize, usize) {
 
 /// Proves nothing until the test lets it.
 #[derive(Debug)]
-struct Waits(watch::Receiver<bool>);
+pub(crate) struct Waits(pub(crate) watch::Receiver<bool>);
 
 #[async_trait::async_trait]
 impl Verifier for Waits {

@@ -39,11 +39,15 @@ impl Driver {
                 baseline = self.engine.baseline(&service);
             }
         }
-        let case = &incident.case;
-        let sightings = || self.engine.lock(&self.engine.sightings);
-        let now = self.engine.now();
-        baseline.recurrence = sightings().rate(&case.service, &case.fingerprint, now);
+        baseline.recurrence = self.recurrence(incident).or(incident.recurrence);
         self.commit(incident, vec![Record::Baselined(Box::new(baseline))]).await
+    }
+
+    /// How often the incident's own error was seen, per second, as far as this process remembers.
+    pub(super) fn recurrence(&self, incident: &Incident) -> Option<f64> {
+        let (case, now) = (&incident.case, self.engine.now());
+        let sightings = self.engine.lock(&self.engine.sightings);
+        sightings.rate(&case.service, &case.fingerprint, now)
     }
 
     pub(super) async fn sample(

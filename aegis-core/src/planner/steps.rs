@@ -48,7 +48,15 @@ impl Driver {
                 let done = self.read(incident, "verify", config.verify_deadline, call).await?;
                 let engine = Arc::clone(&self.engine);
                 let proven = |v| Record::Verified(Box::new(engine.clean_verification(v)));
-                self.record(incident, "verify", done.map(|r| r.map(proven))).await
+                let record = match done {
+                    Some(Ok(verification)) => proven(verification),
+                    other => {
+                        return self.record(incident, "verify", other.map(|r| r.map(proven))).await;
+                    }
+                };
+                // What comes next may wait for a person, and for another process.
+                let recurring = self.recurrence(incident).map(|rate| Record::Recurring { rate });
+                self.commit(incident, [record].into_iter().chain(recurring).collect()).await
             }
             Effect::Decide => {
                 let standing = self.engine.standing(incident).await?;
