@@ -91,7 +91,8 @@ pub struct PlannerConfig {
     pub threads: usize,
     /// Stage calls that may hang for good before new ones are refused; 16 unless set.
     pub abandoned: usize,
-    /// Between two looks for what people and other processes left in the journal; 1 s unless set.
+    /// Between two looks for what people and other processes left in the journal; 1 s unless set. A
+    /// journal that gives hints has it looked for at once.
     pub mail_every: Duration,
     /// How long a closed incident is reopened by the same error; 24 h unless set.
     pub reopen_within: Duration,

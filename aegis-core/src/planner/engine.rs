@@ -107,6 +107,8 @@ pub(super) struct Engine {
     memory: Mutex<HashMap<ServiceName, Memory>>,
     /// Wakes the dispatcher: an incident is to be driven.
     pub(super) work: Notify,
+    /// Wakes who fetches messages: some may wait.
+    pub(super) post: Notify,
     /// Whether the dispatcher was woken and has not looked yet.
     pub(super) unclaimed: AtomicBool,
     /// Whether the journal may have more to be driven than there was room for.
@@ -164,6 +166,7 @@ impl Engine {
             elsewhere: Mutex::default(),
             memory: Mutex::default(),
             work: Notify::new(),
+            post: Notify::new(),
             unclaimed: AtomicBool::new(false),
             contended: AtomicBool::new(false),
             slots: watch::Sender::new(0),

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::claim::Claims;
 use super::driver::Command;
 use super::engine::Engine;
-use super::{Operator, intake, mail, observer, sources};
+use super::{Operator, intake, mail, news, observer, sources};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, IncidentId, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase, Said};
@@ -78,6 +78,7 @@ impl Handle {
             runtime.spawn(observer::run(Arc::clone(&engine), service.clone()));
         }
         runtime.spawn(mail::run(Arc::clone(&engine)));
+        runtime.spawn(news::run(Arc::clone(&engine)));
         let dispatcher = runtime.spawn(dispatch(Arc::clone(&engine)));
         Self { engine, runtime: Some(runtime), dispatcher: Some(dispatcher) }
     }

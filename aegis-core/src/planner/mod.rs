@@ -16,6 +16,7 @@ mod handle;
 mod intake;
 mod look;
 mod mail;
+mod news;
 mod normal;
 mod notices;
 mod observer;
