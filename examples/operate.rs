@@ -17,7 +17,8 @@ postgres://user@host/database. NAME is who says so, in the journal [$USER].
   status              open incidents, and what is switched
   list [--all] [--service NAME] [--limit N]
                       incidents, the newest first; closed ones too with --all
-  show ID             what happened, why it stopped, how to undo it, what to do next
+  show ID             what happened, why it stopped, how to undo it, what to do next, and how earlier
+                      ones with the same error ended
   approve ID DIGEST   go ahead with exactly this fix, or this revert; show says which
   resume ID           look again
   cancel ID           leave it: what was submitted is withdrawn, what was merged stays
@@ -26,6 +27,12 @@ postgres://user@host/database. NAME is who says so, in the journal [$USER].
   freeze WHY --for TIME
                       nothing is merged for that long: 90m, 8h, 2d
   thaw                lift every freeze that a person set
+  export ID           an incident's records as JSON lines, each chained to those before
+  check [FILE]        whether every record of the journal, or of an exported file (which needs no
+                      --journal), is as it was committed
+  prune --before DAYS [--yes]
+                      remove closed incidents that nothing happened to for so many days, at least 1;
+                      without --yes it says how many
 
 Exit code: 0 done; 1 it could not be done, with the reason; 2 the command line is wrong.
 ";

@@ -1,18 +1,26 @@
 //! Processes apart, on one journal: what one is told, the other that drives it hears.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aegis_core::machine::{Phase, Record, Said};
-use aegis_core::model::{Event, Signal};
-use aegis_core::planner::{Handle, Operator, ServiceConfig};
+use aegis_core::machine::{Opened, Phase, Record, Said, Settings};
+use aegis_core::model::{
+    Author, Case, Event, Evidence, IncidentKind, Observation, Release, Signal, SignalKind, Symptom,
+    Verdict,
+};
+use aegis_core::planner::{Handle, Operator, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
-use aegis_core::port::{Intake, Journal, Message, Receipt};
+use aegis_core::port::{
+    Batch, Clock as _, Intake, Journal, MOST_LETTERS, Message, NewIncident, Receipt, SlotChange,
+};
 use aegis_core::redact::Untrusted;
+use aegis_core::stage::RollbackJudge;
+use aegis_core::testkit::mint::redacted;
 use aegis_core::testkit::settle;
-use aegis_core::{ErrorKind, IncidentId};
+use aegis_core::{ErrorKind, IncidentId, Result, Revision, ServiceName};
+use async_trait::async_trait;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, TRACE};
 
 fn operator(bed: &Bed) -> Operator {
     Operator::new(Arc::clone(&bed.journal) as Arc<dyn Journal>)
@@ -104,6 +112,179 @@ async fn a_message_that_is_handed_over_twice_is_answered_once() {
     }
     until(&bed, &id, is_word, 3).await;
     assert_eq!(bed.journal.letters("first", 9).await.unwrap(), vec![]);
+}
+
+fn joined(record: &Record) -> bool {
+    matches!(record, Record::Joined(_))
+}
+
+fn unhealthy(bed: &Bed) -> Event {
+    let down = Observation::Unhealthy(Untrusted::new("503 from /health"));
+    Event::Signal(Signal::new("shop".into(), bed.clock.now(), down))
+}
+
+#[tokio::test]
+async fn what_one_process_sees_of_a_trouble_joins_the_incident_that_another_drives() {
+    let bed = Bed::new();
+    let (first, id) = waiting(&bed).await;
+    let second = proposing(&bed, "second");
+    for _ in 0..300 {
+        let receipt = second.report(unhealthy(&bed)).await.unwrap();
+        assert_eq!(receipt, Receipt::Joined(id.clone()));
+    }
+    until(&bed, &id, joined, 1).await;
+    assert_eq!(second.report(unhealthy(&bed)).await.unwrap(), Receipt::Joined(id.clone()));
+    assert_eq!((bed.count().await, count(&bed, &id, joined).await), (1, 1));
+    // It was the first message, and the only one, though it was seen so often.
+    let word = Message::Person { by: "kim".into(), said: Said::Resume };
+    assert_eq!(bed.journal.tell(&id, word).await.unwrap(), 2);
+    // Where nothing is open any more, it is a trouble of its own.
+    first.cancel(&id, "kim").await.unwrap();
+    bed.until(&first, &id, Phase::Abandoned).await;
+    let receipt = second.report(unhealthy(&bed)).await.unwrap();
+    assert!(matches!(receipt, Receipt::Opened(_)), "{receipt:?}");
+}
+
+#[tokio::test]
+async fn where_too_many_messages_wait_a_signal_is_noted_and_told_later() {
+    let bed = Bed::new();
+    let first = proposing(&bed, "first");
+    let id = bed.crash(&first).await;
+    bed.until(&first, &id, Phase::AwaitingHuman).await;
+    first.shutdown().await.unwrap();
+    let second = bed.builder(PolicyConfig::new(Autonomy::Propose)).owner("second");
+    // Another drives it, and hears nothing.
+    let lease = bed.journal.claim("deaf", &[], Duration::from_secs(3_600), 1).await.unwrap();
+    let second = second.build().unwrap().start().unwrap();
+    for _ in 0..MOST_LETTERS {
+        bed.journal.tell(&id, Message::Resolved).await.unwrap();
+    }
+    let receipt = second.report(unhealthy(&bed)).await.unwrap();
+    assert!(matches!(receipt, Receipt::Noted(_)), "{receipt:?}");
+    let answered = bed.journal.letters("deaf", MOST_LETTERS).await.unwrap();
+    let seq = bed.journal.load(&id).await.unwrap().unwrap().summary.seq;
+    let batch = Batch {
+        incident: id.clone(),
+        expected_seq: seq,
+        fence: lease[0].fence,
+        entries: Vec::new(),
+        effects: Vec::new(),
+        letters: answered.iter().map(|letter| letter.number).collect(),
+        phase: Phase::AwaitingHuman,
+        slot: SlotChange::Keep,
+    };
+    bed.journal.commit(batch).await.unwrap();
+    assert_eq!(second.report(unhealthy(&bed)).await.unwrap(), Receipt::Joined(id));
+    assert_eq!(bed.journal.letters("deaf", 9).await.unwrap().len(), 1);
+    assert_eq!(bed.count().await, 1);
+}
+
+fn release(bed: &Bed, revision: &str, previous: Option<&str>) -> Event {
+    let by = Author::Person("kim".into());
+    let release = Release::new("shop".into(), Revision::new(revision), bed.clock.now(), by);
+    Event::Released(release.with_previous(previous.map(Revision::new)))
+}
+
+#[tokio::test]
+async fn an_error_that_one_process_sees_first_belongs_to_the_watch_that_another_drives() {
+    let bed = Bed::new();
+    let first = proposing(&bed, "first");
+    first.report(release(&bed, "old", None)).await.unwrap();
+    let mut changes = first.changes();
+    let opened = first.report(release(&bed, "new", Some("old"))).await.unwrap();
+    let Receipt::Opened(watch) = opened else { panic!("{opened:?}") };
+    let driven =
+        async || std::iter::from_fn(|| changes.try_recv().ok()).any(|c| c.incident == watch);
+    assert!(settle(&bed.clock, &first, Duration::from_secs(30), driven).await);
+    let second = proposing(&bed, "second");
+    let error = |revision: &str| {
+        let signal = Signal::error("shop".into(), bed.clock.now(), Untrusted::new(TRACE));
+        Event::Signal(signal.with_revision(Revision::new(revision)))
+    };
+    for _ in 0..3 {
+        let receipt = second.report(error("new")).await.unwrap();
+        assert_eq!(receipt, Receipt::Joined(watch.clone()));
+    }
+    until(&bed, &watch, joined, 1).await;
+    assert_eq!(bed.count().await, 1);
+    // What came with no release under watch is not its doing.
+    let other = Untrusted::new(TRACE.replace("mean", "median"));
+    let other = Signal::error("shop".into(), bed.clock.now(), other);
+    let other = Event::Signal(other.with_revision(Revision::new("old")));
+    let receipt = second.report(other).await.unwrap();
+    assert!(matches!(receipt, Receipt::Opened(_)), "{receipt:?}");
+}
+
+/// Remembers which errors of other incidents a judge is told of.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Vec<Case>>);
+
+#[async_trait]
+impl RollbackJudge for Asked {
+    async fn judge(&self, case: &Case, _: &Evidence) -> Result<Verdict> {
+        self.0.lock().unwrap().push(case.clone());
+        Err(aegis_core::Error::internal("it only asks"))
+    }
+}
+
+#[tokio::test]
+async fn a_judge_is_told_of_the_errors_that_another_process_takes_care_of() {
+    let bed = Bed::new();
+    let (_first, other) = waiting(&bed).await;
+    let asked = Arc::new(Asked::default());
+    let policy = PolicyConfig::new(Autonomy::Propose);
+    let second = bed.builder(policy).owner("second").judge(Arc::clone(&asked)).build().unwrap();
+    let second = second.start().unwrap();
+    second.report(release(&bed, "old", None)).await.unwrap();
+    second.report(release(&bed, "new", Some("old"))).await.unwrap();
+    let looked = async || !asked.0.lock().unwrap().is_empty();
+    assert!(settle(&bed.clock, &second, Duration::from_secs(60), looked).await);
+    let print = second.incident(&other).await.unwrap().case.fingerprint;
+    assert_eq!(asked.0.lock().unwrap()[0].others, [print]);
+}
+
+/// Waits, while no time passes on the planner's clock.
+async fn soon(what: &str, holds: impl AsyncFn() -> bool) {
+    for _ in 0..3_000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not {what}");
+}
+
+#[tokio::test]
+async fn a_hint_has_words_heard_and_incidents_claimed_before_anybody_looks() {
+    let bed = Bed::new();
+    let mut config = PlannerConfig::new().with_lease(Duration::from_secs(86_400));
+    config.mail_every = Duration::from_secs(86_400);
+    let policy = PolicyConfig::new(Autonomy::Propose);
+    let first = bed.builder(policy).owner("first").config(config).build().unwrap();
+    let first = first.start().unwrap();
+    let id = bed.crash(&first).await;
+    bed.until(&first, &id, Phase::AwaitingHuman).await;
+    for n in 1..3 {
+        let word = Message::Person { by: "kim".into(), said: Said::Resume };
+        bed.journal.tell(&id, word).await.unwrap();
+        soon("heard", async || count(&bed, &id, is_word).await == n).await;
+    }
+    // Opened by another process.
+    let (other, service) = (IncidentId::new("other"), ServiceName::new("shop"));
+    let (kind, at, title) = (IncidentKind::Crash, bed.clock.now(), redacted("it broke"));
+    let symptom = Symptom::new(at, "other".into(), SignalKind::Error(None), title);
+    let first_of = Opened::new(other.clone(), service.clone(), kind, symptom, Settings::default());
+    let new = NewIncident {
+        id: other.clone(),
+        service,
+        fingerprint: "other".into(),
+        kind,
+        at,
+        opened: Record::Opened(Box::new(first_of)),
+        reopen: None,
+    };
+    bed.journal.open(new).await.unwrap();
+    soon("claimed", async || count(&bed, &other, |_| true).await > 1).await;
 }
 
 #[tokio::test]

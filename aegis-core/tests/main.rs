@@ -7,6 +7,7 @@ mod brought;
 mod compile;
 mod conformance;
 mod discount;
+mod fair;
 mod faults;
 mod flaky;
 mod flap;

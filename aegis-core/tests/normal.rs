@@ -19,6 +19,11 @@ async fn pass(bed: &Bed, handle: &Handle, time: Duration) {
 
 /// A person releases something that multiplies latencies by `factor`.
 async fn release(bed: &Bed, handle: &Handle, factor: f64, end: Phase) -> Incident {
+    // What is measured at this very moment is of what ran before.
+    let now = bed.clock.now();
+    while handle.in_flight() > 0 || bed.clock.next_wake().is_none_or(|next| next <= now) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let before = bed.world.with(|r| r.running.clone());
     let revision = bed.world.with(|r| r.push());
     bed.shop.slows(revision.clone(), factor);

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use aegis_core::machine::{Incident, Phase, Why};
 use aegis_core::model::{
-    AttemptEnd, Author, Case, Event, Fix, IncidentKind, Release, Verification,
+    AttemptEnd, Author, Case, Event, Fix, IncidentKind, Release, Signal, Verification,
 };
-use aegis_core::planner::{Handle, PlannerConfig, StormConfig};
+use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig, StormConfig};
 use aegis_core::policy::{Autonomy, Control, Freeze, PolicyConfig};
 use aegis_core::port::{
     Clock, Filter, Intake, Journal, Notice, Notifier, Receipt, Summary, Urgency,
 };
+use aegis_core::redact::Untrusted;
 use aegis_core::stage::Verifier;
 use aegis_core::testkit::settle;
 use aegis_core::testkit::stages::Passes;
@@ -65,7 +66,7 @@ fn shipped(bed: &Bed) -> (usize, usize) {
 
 /// Proves nothing until the test lets it.
 #[derive(Debug)]
-struct Waits(watch::Receiver<bool>);
+pub(crate) struct Waits(pub(crate) watch::Receiver<bool>);
 
 #[async_trait::async_trait]
 impl Verifier for Waits {
@@ -153,6 +154,32 @@ async fn ten_thousand_different_errors_are_one_umbrella() {
     assert_eq!(bed.count().await, 10);
     let records = bed.journal.load(&umbrella).await.unwrap().unwrap().entries.len();
     assert!(records < 20, "{records}");
+}
+
+#[tokio::test]
+async fn storms_of_several_services_are_one_umbrella_each() {
+    let bed = Bed::new();
+    let names = ["shop", "rates", "mail"];
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Observe));
+    let builder = builder.service(ServiceConfig::new("rates")).service(ServiceConfig::new("mail"));
+    let handle = builder.build().unwrap().start().unwrap();
+    for n in 0..1_000 {
+        for name in names {
+            let text = Untrusted::new(error(n));
+            let signal = Signal::error(name.into(), bed.clock.now(), text);
+            let receipt = handle.report(Event::Signal(signal)).await.unwrap();
+            assert_eq!(matches!(receipt, Receipt::Opened(_)), n < 10, "{n} {receipt:?}");
+        }
+    }
+    assert_eq!(bed.count().await, 30);
+    let folded = async || list(&bed, true).await.len() == names.len();
+    assert!(settle(&bed.clock, &handle, MINUTE, folded).await);
+    let mut umbrellas = list(&bed, true).await;
+    umbrellas.sort_by(|a, b| b.service.cmp(&a.service));
+    assert_eq!(umbrellas.iter().map(|row| row.service.as_str()).collect::<Vec<_>>(), names);
+    for row in umbrellas {
+        assert!(row.kind == IncidentKind::Storm && row.seq < 20, "{row:?}");
+    }
 }
 
 /// An incident whose fix is ready to be merged when a storm begins, and the storm's umbrella.

@@ -1,5 +1,6 @@
 //! The command line of `operate`: what a person may ask of a journal, and how it is answered.
 
+mod history;
 mod show;
 
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use aegis_core::planner::Operator;
 use aegis_core::policy::Freeze;
 use aegis_core::port::{Clock as _, Filter, Journal, SystemClock};
 use aegis_core::{Digest, Error, IncidentId, Result, ServiceName};
-use aegis_sql::{PostgresJournal, SqliteJournal};
+use aegis_sql::{Archive, PostgresJournal, SqliteJournal};
 use lexopt::prelude::*;
 
 use crate::terminal::Terminal;
@@ -18,6 +19,7 @@ use crate::terminal::Terminal;
 /// What is asked, of which journal, by whom.
 #[derive(Debug)]
 pub struct Order {
+    /// Empty where none is needed.
     journal: String,
     json: bool,
     by: String,
@@ -36,6 +38,10 @@ enum Command {
     Unpause,
     Freeze(String, Duration),
     Thaw,
+    Export(IncidentId),
+    Check,
+    CheckFile(PathBuf),
+    Prune { days: u32, yes: bool },
 }
 
 impl Order {
@@ -47,6 +53,7 @@ impl Order {
     pub fn parse(words: Vec<String>) -> std::result::Result<Self, String> {
         let (mut journal, mut json, mut by) = (None, false, None);
         let (mut all, mut service, mut limit, mut span) = (false, None, 50, None);
+        let (mut before, mut yes) = (None, false);
         let mut said = Vec::new();
         let mut parser = lexopt::Parser::from_args(words);
         let read = |e: lexopt::Error| e.to_string();
@@ -59,13 +66,14 @@ impl Order {
                     limit = value(&mut parser)?.parse().map_err(|_| "--limit takes a number")?
                 }
                 Long("for") => span = Some(duration(&value(&mut parser)?)?),
+                Long("before") => before = Some(days(&value(&mut parser)?)?),
+                Long("yes") => yes = true,
                 Long("json") => json = true,
                 Long("all") => all = true,
                 Value(word) => said.push(word.string().map_err(read)?),
                 other => return Err(other.unexpected().to_string()),
             }
         }
-        let journal = journal.ok_or("--journal FILE or URL is missing")?;
         let by = by.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "a person".into());
         let said: Vec<&str> = said.iter().map(String::as_str).collect();
         let command = match said[..] {
@@ -88,8 +96,19 @@ impl Order {
                 Command::Freeze(why.join(" "), span)
             }
             ["thaw"] => Command::Thaw,
+            ["export", id] => Command::Export(id.into()),
+            ["check"] => Command::Check,
+            ["check", file] => Command::CheckFile(file.into()),
+            ["prune"] => {
+                let days = before.ok_or("prune --before DAYS: older ones are removed")?;
+                Command::Prune { days, yes }
+            }
             [] => return Err("a command is missing".into()),
             _ => return Err(format!("{:?} is no command", said.join(" "))),
+        };
+        let journal = match command {
+            Command::CheckFile(_) => String::new(),
+            _ => journal.ok_or("--journal FILE or URL is missing")?,
         };
         Ok(Self { journal, json, by, command })
     }
@@ -103,6 +122,11 @@ fn parsed(digest: &str) -> std::result::Result<Digest, String> {
     let is = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
     let read = is.then(|| serde_json::from_value(digest.into()).ok()).flatten();
     read.ok_or_else(|| format!("{digest:?} is no digest: 64 hexadecimal digits"))
+}
+
+fn days(text: &str) -> std::result::Result<u32, String> {
+    let days = text.parse().ok().filter(|days| *days > 0);
+    days.ok_or_else(|| format!("{text:?} is no number of days, which is at least 1"))
 }
 
 /// `90m`, `8h`, `2d`.
@@ -126,7 +150,11 @@ fn duration(text: &str) -> std::result::Result<Duration, String> {
 ///
 /// What the journal says, with what to do about it.
 pub async fn run(order: &Order) -> Result<()> {
-    let operator = Operator::new(open(&order.journal).await?);
+    if let Command::CheckFile(file) = &order.command {
+        return history::check_file(file, order.json);
+    }
+    let journal = open(&order.journal).await?;
+    let operator = Operator::new(Arc::clone(&journal) as Arc<dyn Journal>);
     let mut terminal = Terminal::stdout();
     let by = order.by.as_str();
     let mut led_to = |id: &IncidentId, phase: aegis_core::machine::Phase| {
@@ -160,6 +188,12 @@ pub async fn run(order: &Order) -> Result<()> {
             operator.freeze(Freeze { from, to: from.plus(*span), why }).await?;
         }
         Command::Thaw => operator.thaw().await?,
+        Command::Export(id) => history::export(&*journal, id).await?,
+        Command::Check => history::check(&*journal, order.json).await?,
+        Command::CheckFile(_) => {}
+        Command::Prune { days, yes } => {
+            history::prune(&*journal, *days, *yes, order.json).await?;
+        }
     }
     let switches = matches!(
         order.command,
@@ -171,7 +205,7 @@ pub async fn run(order: &Order) -> Result<()> {
     Ok(())
 }
 
-async fn open(journal: &str) -> Result<Arc<dyn Journal>> {
+async fn open(journal: &str) -> Result<Arc<dyn Archive>> {
     if journal.starts_with("postgres://") || journal.starts_with("postgresql://") {
         return Ok(Arc::new(PostgresJournal::connect(journal).await?));
     }
@@ -207,6 +241,9 @@ mod tests {
             ("--journal a.db pause", "others want to know"),
             ("--journal a.db freeze a --for 8w", "write 90m, 8h or 2d"),
             ("--journal a.db dance", "\"dance\" is no command"),
+            ("--journal a.db prune", "--before DAYS"),
+            ("--journal a.db prune --before 0", "at least 1"),
+            ("check", "--journal"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(why), "{line}: {error}");

@@ -1,22 +1,26 @@
 //! A person's commands, by a process of their own, on the journal of a planner that runs.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::judge::Statistical;
-use aegis_core::machine::{Phase, Settings};
-use aegis_core::model::{Event, Signal};
+use aegis_core::machine::{Entry, Opened, Phase, Record, Settings};
+use aegis_core::model::{Event, IncidentKind, Signal, SignalKind, Similar, Symptom};
 use aegis_core::planner::{Handle, Planner, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
-use aegis_core::port::{Clock, Intake, Journal, Receipt, SystemClock};
+use aegis_core::port::{
+    Batch, Clock, Intake, Journal, NewIncident, Receipt, SlotChange, SystemClock,
+};
 use aegis_core::redact::Untrusted;
 use aegis_core::testkit::World;
+use aegis_core::testkit::mint::redacted;
 use aegis_core::testkit::stages::{KnowsTheLine, Offers, Passes, Shop};
-use aegis_core::{IncidentId, Revision};
+use aegis_core::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use aegis_sql::testkit::Cluster;
-use aegis_sql::{PostgresJournal, SqliteJournal, owner};
+use aegis_sql::{PostgresJournal, SqliteJournal, check_export, owner};
 use serde_json::Value;
 
 use crate::support::example;
@@ -136,6 +140,88 @@ async fn a_person_operates_a_planner_over_its_postgresql_journal() {
     let cluster = Cluster::start_with(&["fsync=off"]).unwrap();
     let journal = PostgresJournal::create_or_open(&cluster.url()).await.unwrap();
     a_night(Arc::new(journal), &cluster.url()).await;
+}
+
+/// An incident that closed in 1970, and a later one with its error that is open.
+async fn old_and_open(journal: &dyn Journal) -> IncidentId {
+    let at = Timestamp::from_ms(1_000);
+    let (kind, service) = (IncidentKind::Crash, ServiceName::new("shop"));
+    let (old, open) = (IncidentId::new("old"), IncidentId::new("open"));
+    let print = Fingerprint::new("f");
+    let title = redacted("it broke");
+    let symptom = Symptom::new(at, print.clone(), SignalKind::Error(None), title);
+    let (settings, similar) = (Settings::default(), Similar::new(old.clone(), print, "Healed"));
+    let mut first = Opened::new(old.clone(), service.clone(), kind, symptom, settings);
+    let new = |id: &IncidentId, opened: &Opened| NewIncident {
+        id: id.clone(),
+        service: service.clone(),
+        fingerprint: "f".into(),
+        kind,
+        at,
+        opened: Record::Opened(Box::new(opened.clone())),
+        reopen: None,
+    };
+    journal.open(new(&old, &first)).await.unwrap();
+    let minute = Duration::from_secs(60);
+    let lease = journal.claim("test", &[], minute, 1).await.unwrap().remove(0);
+    let closed = Batch {
+        incident: old,
+        expected_seq: 1,
+        fence: lease.fence,
+        entries: vec![Entry { seq: 2, at, record: Record::Resolved }],
+        effects: Vec::new(),
+        letters: Vec::new(),
+        phase: Phase::SelfResolved,
+        slot: SlotChange::Keep,
+    };
+    journal.commit(closed).await.unwrap();
+    first.similar = vec![similar];
+    journal.open(new(&open, &first)).await.unwrap();
+    open
+}
+
+async fn keeps_history(journal: &dyn Journal, at: &str) {
+    let open = old_and_open(journal).await;
+    let operate = Operate(example("operate"), at);
+    let shown = operate.says(&format!("show {open}")).await;
+    assert!(shown.contains("similar  old  Healed"), "{shown}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("old.jsonl");
+    let text = operate.says("export old").await;
+    assert_eq!(text.lines().count(), 2);
+    fs::write(&file, &text).unwrap();
+    let check = format!("check {}", file.display());
+    assert_eq!(operate.json(&check).await["seal"], check_export(&text).unwrap());
+    fs::write(&file, text.replace("it broke", "it works")).unwrap();
+    let changed = operate.run(&check).await;
+    assert_eq!(changed.status.code(), Some(1));
+    let said = String::from_utf8(changed.stderr).unwrap();
+    assert!(said.contains("record 1 of incident old was changed"), "{said}");
+    assert_eq!(operate.json("check").await["whole"], 2);
+
+    let asked = operate.run("prune --before 30").await;
+    assert_eq!(asked.status.code(), Some(1));
+    let said = String::from_utf8(asked.stderr).unwrap();
+    assert!(said.contains("1 closed incidents") && said.contains("--yes"), "{said}");
+    assert_eq!(operate.json("prune --before 30 --yes").await["removed"], 1);
+    assert_eq!(operate.json("check").await["whole"], 1);
+    assert_eq!(operate.run("export old").await.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_on_sqlite_is_exported_checked_and_thinned_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("journal.db");
+    let journal = SqliteJournal::create_or_open(&file).await.unwrap();
+    keeps_history(&journal, file.to_str().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_on_postgresql_is_exported_checked_and_thinned_out() {
+    let cluster = Cluster::start_with(&["fsync=off"]).unwrap();
+    let journal = PostgresJournal::create_or_open(&cluster.url()).await.unwrap();
+    keeps_history(&journal, &cluster.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

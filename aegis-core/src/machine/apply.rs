@@ -30,6 +30,7 @@ impl Incident {
             Record::Drafted(fixes) => self.on_drafted(fixes, at),
             Record::Verified(verification) => self.on_verified(verification, at),
             Record::Decided(decision) => self.on_decided(decision, at),
+            Record::Recurring { rate } => self.recurrence = Some(*rate),
             Record::SlotTaken => self.on_slot(at),
             Record::Baselined(baseline) => self.baseline = Some((**baseline).clone()),
             Record::Intended { key, .. } => self.on_intended(key, at),
@@ -71,6 +72,7 @@ impl Incident {
         self.decision = None;
         self.approved = None;
         self.baseline = None;
+        self.recurrence = None;
         self.open_effect = None;
         self.submitted = false;
         self.proposed = false;

@@ -85,6 +85,8 @@ pub struct Incident {
     pub slot: bool,
     /// What was normal before the release.
     pub baseline: Option<Baseline>,
+    /// How often its error was seen until a fix was proven, per second; `None` where too rarely to tell.
+    pub recurrence: Option<f64>,
     /// A write whose answer is not known.
     pub open_effect: Option<OpenEffect>,
     /// Whether something of this submission is out there, not merged and not withdrawn.
@@ -188,6 +190,7 @@ impl Incident {
             approved: None,
             slot: false,
             baseline: opened.baseline.clone(),
+            recurrence: None,
             open_effect: None,
             submitted: false,
             proposed: false,

@@ -79,6 +79,12 @@ pub enum Record {
     Verified(Box<Verification>),
     /// Policy decided.
     Decided(Box<Decision>),
+    /// How often its error was seen until a fix was proven: a process that starts again would not know.
+    Recurring {
+        /// Times a second.
+        #[serde(with = "crate::bits")]
+        rate: f64,
+    },
     /// It is this incident's turn to release.
     SlotTaken,
     /// What was normal before the release was measured.

@@ -40,6 +40,7 @@ impl Record {
                 Ruling::Observe => "policy: say what would have been done".to_owned(),
                 Ruling::Deny(why) => format!("policy: never this fix: {why}"),
             },
+            Self::Recurring { rate } => format!("its error was seen {rate:.2} times a second"),
             Self::SlotTaken => "its turn to release".to_owned(),
             Self::Baselined(_) => "what was normal is measured".to_owned(),
             Self::Intended { key, .. } => format!("about to {} ({key})", key.kind.as_str()),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::ServiceConfig;
 use super::driver::Driver;
 use super::engine::Known;
 use crate::error::Result;
@@ -31,21 +30,23 @@ impl Driver {
         &mut self,
         incident: &mut Incident,
         evidence: &mut Evidence,
+        known: &[(IncidentId, Known)],
         now: Timestamp,
     ) -> Result<Option<BTreeSet<IncidentId>>> {
         let (live_at, own) = (evidence.live_at, incident.case.incident.clone());
-        let known = self.engine.known_of(&incident.case.service);
-        let suspect = |(id, known): &(IncidentId, Known)| {
+        let suspect = |(id, known): &&(IncidentId, Known)| {
             *id != own
                 && known.open_since >= live_at
                 && !known.triggers.is_empty()
                 && !evidence.blamed.contains(id)
         };
         let mut suspects: Vec<(IncidentId, BTreeSet<String>)> = known
-            .into_iter()
+            .iter()
             .filter(suspect)
             .take(SUSPECTS)
-            .map(|(id, known)| (id, known.triggers.into_iter().map(|t| t.route).collect()))
+            .map(|(id, known)| {
+                (id.clone(), known.triggers.iter().map(|t| t.route.clone()).collect())
+            })
             .collect();
         // What happened since comes first: most suspects are cleared by it, without a second query.
         let since: (_, _, Holds) = (now, now.since(live_at), broken);
@@ -80,31 +81,30 @@ impl Driver {
     pub(super) fn add_blamed(
         &self,
         evidence: &mut Evidence,
-        service: &ServiceConfig,
+        known: &[(IncidentId, Known)],
         fresh: &BTreeSet<IncidentId>,
         (from, now): (Timestamp, Timestamp),
     ) {
         let live_at = evidence.live_at;
-        let known = self.engine.known_of(&service.name);
         let sightings = self.engine.lock(&self.engine.sightings);
         for (id, known) in known.iter().filter(|(id, _)| evidence.blamed.contains(id)) {
             let from = if fresh.contains(id) { live_at } else { from };
             let (print, window) = (&known.fingerprint, (from, now));
             evidence.new_errors +=
-                sightings.count(&service.name, print, live_at, window, &evidence.revision);
+                sightings.count(&known.service, print, live_at, window, &evidence.revision);
         }
     }
 
     /// What a release was blamed for goes with it. Told before the release's incident ends: a crash in
     /// between only has it told again.
-    pub(super) fn take_along(&self, incident: &Incident) {
+    pub(super) async fn take_along(&self, incident: &Incident) {
         let evidence = incident.watch.as_ref().and_then(|watch| watch.evidence.as_ref());
         let Some(evidence) = evidence else { return };
-        for (id, known) in self.engine.known_of(&incident.case.service) {
+        for (id, known) in self.engine.known_everywhere(&incident.case.service).await {
             let gone = evidence.blamed.contains(&id)
                 && known.merged.is_none()
                 && known.open_since >= evidence.live_at;
-            if gone && let Err(e) = self.engine.try_send(&id, Message::Resolved.into()) {
+            if gone && let Err(e) = self.engine.send_anywhere(&id, Message::Resolved).await {
                 tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not resolved");
             }
         }
@@ -150,14 +150,14 @@ pub(super) struct Routes {
 impl Routes {
     pub(super) fn of(
         case: &Case,
-        known: Vec<(IncidentId, Known)>,
+        known: &[(IncidentId, Known)],
         live_at: Timestamp,
         broken: &BTreeSet<IncidentId>,
     ) -> Self {
         let triggers = case.diagnosis.iter().flat_map(|d| &d.triggers);
         let own: BTreeSet<String> = triggers.map(|t| t.route.clone()).collect();
-        let others: Vec<Known> = known
-            .into_iter()
+        let others: Vec<&Known> = known
+            .iter()
             .filter(|(id, known)| {
                 *id != case.incident && !broken.contains(id) && !blamed(case, known, live_at)
             })
@@ -166,8 +166,8 @@ impl Routes {
         let prints = others.iter().map(|known| known.fingerprint.clone()).collect();
         let others = others
             .into_iter()
-            .flat_map(|known| known.triggers)
-            .map(|t| t.route)
+            .flat_map(|known| &known.triggers)
+            .map(|t| t.route.clone())
             .filter(|route| !own.contains(route))
             .collect();
         Self { own, others, prints }
@@ -239,7 +239,7 @@ mod tests {
     fn of_somebody_s_release_only_what_was_broken_before_is_discounted() {
         let known = vec![open("old", 10, "tax"), open("new", 30, "tax")];
         let none = BTreeSet::new();
-        let routes = Routes::of(&mint::case("shop", "i1"), known, Timestamp::from_ms(20), &none);
+        let routes = Routes::of(&mint::case("shop", "i1"), &known, Timestamp::from_ms(20), &none);
         assert_eq!(routes.others, BTreeSet::from([String::from("GET /old")]));
     }
 
@@ -253,7 +253,7 @@ mod tests {
         case.diagnosis = Some(crate::model::Diagnosis::new(base, "test", vec![blame]));
         let known = vec![open("other", 30, "tax"), open("same", 30, "savings")];
         let none = BTreeSet::new();
-        let routes = Routes::of(&case, known, Timestamp::from_ms(20), &none);
+        let routes = Routes::of(&case, &known, Timestamp::from_ms(20), &none);
         assert_eq!(routes.others, BTreeSet::from([String::from("GET /other")]));
     }
 }

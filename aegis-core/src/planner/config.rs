@@ -81,13 +81,18 @@ pub struct PlannerConfig {
     pub write_deadline: Duration,
     /// How long a lease lasts; renewed every third of it; 30 s unless set.
     pub lease: Duration,
-    /// Incidents that are driven at the same time; 64 unless set.
+    /// Incidents that are driven at the same time; 64 unless set, at least 1. Those that only wait for a
+    /// person or for their turn to release do not count.
     pub drivers: usize,
+    /// Incidents of one service among them; 16 unless set, at least 1. More of them wait, the oldest
+    /// first, and leave room for those of other services.
+    pub drivers_per_service: usize,
     /// Threads for stage calls and sources; 64 unless set.
     pub threads: usize,
     /// Stage calls that may hang for good before new ones are refused; 16 unless set.
     pub abandoned: usize,
-    /// Between two looks for what people and other processes left in the journal; 1 s unless set.
+    /// Between two looks for what people and other processes left in the journal; 1 s unless set. A
+    /// journal that gives hints has it looked for at once.
     pub mail_every: Duration,
     /// How long a closed incident is reopened by the same error; 24 h unless set.
     pub reopen_within: Duration,
@@ -154,6 +159,7 @@ impl Default for PlannerConfig {
             write_deadline: Duration::from_secs(120),
             lease: Duration::from_secs(30),
             drivers: 64,
+            drivers_per_service: 16,
             threads: 64,
             abandoned: 16,
             mail_every: Duration::from_secs(1),
@@ -199,6 +205,13 @@ impl PlannerConfig {
         self
     }
 
+    /// Drives so many incidents of one service at the same time.
+    #[must_use]
+    pub fn with_drivers_per_service(mut self, drivers: usize) -> Self {
+        self.drivers_per_service = drivers;
+        self
+    }
+
     /// Says when many different errors are a storm.
     #[must_use]
     pub fn with_storm(mut self, storm: StormConfig) -> Self {
@@ -219,8 +232,8 @@ impl PlannerConfig {
         if let Some((name, _)) = zero.iter().find(|(_, d)| d.is_zero()) {
             return Err(Error::invalid(format!("{name} is zero; give it a duration")).at("planner"));
         }
-        if self.drivers == 0 || self.threads < 4 {
-            let why = "at least one driver and four threads are needed";
+        if self.drivers == 0 || self.drivers_per_service == 0 || self.threads < 4 {
+            let why = "at least one driver, one of each service, and four threads are needed";
             return Err(Error::invalid(why).at("planner"));
         }
         self.storm.check()

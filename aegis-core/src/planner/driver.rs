@@ -77,9 +77,11 @@ impl Driver {
     }
 
     async fn drive(&mut self, stopping: &mut watch::Receiver<bool>) {
+        let engine = Arc::clone(&self.engine);
         let Some(mut incident) = self.load().await else {
             // Given back at once it would be claimed at once, for as long as it can't be loaded.
             self.at_work = None;
+            let _idle = engine.idle(&self.lease);
             let later = self.engine.now().plus(self.engine.config.lease);
             tokio::select! {
                 () = self.engine.clock.sleep_until(later) => {}
@@ -133,7 +135,10 @@ impl Driver {
     async fn load(&self) -> Option<Incident> {
         let id = &self.lease.incident;
         let loaded = match self.engine.journal.load(id).await {
-            Ok(Some(stored)) => Incident::replay(&stored.entries),
+            Ok(Some(stored)) => {
+                self.engine.is_of(&self.lease, &stored.summary.service);
+                Incident::replay(&stored.entries)
+            }
             Ok(None) => Err(Error::not_found(format!("no incident {id}"))),
             Err(e) => Err(e),
         };
@@ -171,7 +176,7 @@ impl Driver {
         let engine = Arc::clone(&self.engine);
         let idles = matches!(incident.phase, Phase::AwaitingHuman | Phase::Queued);
         let idles = idles || incident.is_damped();
-        let _idle = idles.then(|| engine.idle());
+        let idle = idles.then(|| engine.idle(&self.lease));
         let moment = async {
             match until {
                 Some(until) => engine.clock.sleep_until(until).await,
@@ -186,6 +191,7 @@ impl Driver {
             _ = stopping.changed() => (false, None),
         };
         self.at_work = Some(engine.busy());
+        drop(idle);
         if told {
             self.quiet_until = None;
         }
@@ -219,6 +225,12 @@ impl Driver {
         message: Message,
         letter: Option<u64>,
     ) -> Result<()> {
+        if let (Message::Joined(symptom), Some(_)) = (&message, letter) {
+            // Another process saw it; the looks of this one count it.
+            let (print, of) = (&symptom.fingerprint, symptom.revision.as_ref());
+            let (service, now) = (&incident.case.service, self.engine.now());
+            self.engine.lock(&self.engine.sightings).note(service, print, symptom.at, now, of);
+        }
         let record = match message {
             // Seen once, it is known: a storm of it must not fill the journal.
             Message::Joined(symptom) if incident.has_seen(&symptom) => None,

@@ -4,10 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
+use super::claim::Place;
 use super::crew::Crew;
-use super::driver::Command;
+use super::elsewhere::Elsewhere;
 use super::normal::Normal;
 use super::sightings::Sightings;
 use super::storm::Storms;
@@ -17,7 +18,7 @@ use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase};
 use crate::model::{Baseline, IncidentKind, Release, Samples, Trigger};
 use crate::policy::{Policy, Standing};
-use crate::port::{Clock, Fence, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
+use crate::port::{Clock, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
 use crate::redact::Redactor;
 use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudge, Verifier};
 
@@ -99,31 +100,28 @@ pub(super) struct Engine {
     pub(super) sightings: Mutex<Sightings>,
     /// Held while an error opens an incident, so that one of them is the one that makes a storm.
     pub(super) storms: tokio::sync::Mutex<Storms>,
-    /// Who drives what, by the fence of its lease: an earlier driver may still be ending.
-    drivers: Mutex<HashMap<IncidentId, (Fence, mpsc::Sender<Command>)>>,
+    /// Who drives what.
+    pub(super) drivers: Mutex<HashMap<IncidentId, Place>>,
     known: Mutex<HashMap<IncidentId, Known>>,
+    pub(super) elsewhere: Mutex<Elsewhere>,
     memory: Mutex<HashMap<ServiceName, Memory>>,
     /// Wakes the dispatcher: an incident is to be driven.
     pub(super) work: Notify,
+    /// Wakes who fetches messages: some may wait.
+    pub(super) post: Notify,
     /// Whether the dispatcher was woken and has not looked yet.
     pub(super) unclaimed: AtomicBool,
+    /// Whether the journal may have more to be driven than there was room for.
+    pub(super) contended: AtomicBool,
     /// Wakes those that wait for a service's turn to release.
     pub(super) slots: watch::Sender<u64>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) stopping: watch::Sender<bool>,
     busy: Arc<AtomicUsize>,
-    idle: Arc<AtomicUsize>,
 }
 
-/// Counts something while it lives.
+/// Counts something that is being done while it lives.
 pub(super) struct Busy(Arc<AtomicUsize>);
-
-impl Busy {
-    fn with(counter: &Arc<AtomicUsize>) -> Self {
-        counter.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(counter))
-    }
-}
 
 impl Drop for Busy {
     fn drop(&mut self) {
@@ -165,14 +163,16 @@ impl Engine {
             storms: tokio::sync::Mutex::default(),
             drivers: Mutex::default(),
             known: Mutex::default(),
+            elsewhere: Mutex::default(),
             memory: Mutex::default(),
             work: Notify::new(),
+            post: Notify::new(),
             unclaimed: AtomicBool::new(false),
+            contended: AtomicBool::new(false),
             slots: watch::Sender::new(0),
             changes: broadcast::channel(1_024).0,
             stopping: watch::Sender::new(false),
             busy: Arc::default(),
-            idle: Arc::default(),
         }
     }
 
@@ -181,7 +181,8 @@ impl Engine {
     }
 
     pub(super) fn busy(&self) -> Busy {
-        Busy::with(&self.busy)
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        Busy(Arc::clone(&self.busy))
     }
 
     /// Has the dispatcher look for what is to be driven.
@@ -196,34 +197,11 @@ impl Engine {
         let _ = self.stopping.subscribe().wait_for(|stop| *stop).await;
     }
 
-    /// Counts a driver that only waits for a person or for its turn.
-    pub(super) fn idle(&self) -> Busy {
-        Busy::with(&self.idle)
-    }
-
-    pub(super) fn idling(&self) -> usize {
-        self.idle.load(Ordering::SeqCst)
-    }
-
-    /// Remembers who drives an incident.
-    pub(super) fn entered(&self, lease: &Lease, commands: mpsc::Sender<Command>) {
-        self.lock(&self.drivers).insert(lease.incident.clone(), (lease.fence, commands));
-    }
-
-    /// Whether anything is driven here.
-    pub(super) fn drives(&self) -> bool {
-        !self.lock(&self.drivers).is_empty()
-    }
-
-    pub(super) fn driver_of(&self, id: &IncidentId) -> Option<mpsc::Sender<Command>> {
-        self.lock(&self.drivers).get(id).map(|(_, commands)| commands.clone())
-    }
-
     /// Forgets a driver and what it knew, unless a successor has taken over: what another process
     /// drives is the journal's to know.
     pub(super) fn left(&self, lease: &Lease) {
         let mut drivers = self.lock(&self.drivers);
-        if drivers.get(&lease.incident).is_some_and(|(fence, _)| *fence == lease.fence) {
+        if drivers.get(&lease.incident).is_some_and(|place| place.fence == lease.fence) {
             drivers.remove(&lease.incident);
             self.lock(&self.known).remove(&lease.incident);
             let now = self.now();
@@ -234,9 +212,7 @@ impl Engine {
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        let queued = |(_, commands): &(Fence, mpsc::Sender<Command>)| {
-            commands.max_capacity() - commands.capacity()
-        };
+        let queued = |place: &Place| place.commands.max_capacity() - place.commands.capacity();
         let queued: usize = self.lock(&self.drivers).values().map(queued).sum();
         let unclaimed = usize::from(self.unclaimed.load(Ordering::SeqCst));
         self.busy.load(Ordering::SeqCst) + unclaimed + queued

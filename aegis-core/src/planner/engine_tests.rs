@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+use tokio::sync::mpsc;
+
 use super::*;
 use crate::judge::Statistical;
 use crate::policy::{Autonomy, PolicyConfig};
-use crate::port::{MemoryJournal, Message, Silent};
+use crate::port::{Fence, MemoryJournal, Message, Silent};
 use crate::testkit::stages::{KnowsTheLine, Offers, Passes, Shop};
 use crate::testkit::{ManualClock, World, mint};
 

@@ -1,16 +1,16 @@
 //! How a host talks to a running planner.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::driver::{Command, Driver};
+use super::claim::Claims;
+use super::driver::Command;
 use super::engine::Engine;
-use super::{Operator, intake, mail, observer, sources};
+use super::{Operator, intake, mail, news, observer, sources};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{Digest, IncidentId, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase, Said};
@@ -78,6 +78,7 @@ impl Handle {
             runtime.spawn(observer::run(Arc::clone(&engine), service.clone()));
         }
         runtime.spawn(mail::run(Arc::clone(&engine)));
+        runtime.spawn(news::run(Arc::clone(&engine)));
         let dispatcher = runtime.spawn(dispatch(Arc::clone(&engine)));
         Self { engine, runtime: Some(runtime), dispatcher: Some(dispatcher) }
     }
@@ -240,6 +241,7 @@ fn not_driven(id: &IncidentId) -> Error {
 async fn dispatch(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.subscribe();
     let mut tasks = tokio::task::JoinSet::new();
+    let mut claims = Claims::default();
     loop {
         if *stopping.borrow_and_update() {
             break;
@@ -247,7 +249,7 @@ async fn dispatch(engine: Arc<Engine>) {
         while let Some(ended) = tasks.try_join_next() {
             report(&ended);
         }
-        claim(&engine, &mut tasks).await;
+        claims.claim(&engine, &mut tasks).await;
         let again = engine.now().plus(engine.config.lease / 3);
         tokio::select! {
             () = engine.work.notified() => {}
@@ -265,27 +267,5 @@ fn report(ended: &std::result::Result<(), tokio::task::JoinError>) {
         && e.is_panic()
     {
         tracing::error!(target: "aegis", error = %e, "a driver panicked");
-    }
-}
-
-async fn claim(engine: &Arc<Engine>, tasks: &mut tokio::task::JoinSet<()>) {
-    let _busy = engine.busy();
-    engine.unclaimed.store(false, Ordering::SeqCst);
-    // Those that only wait for a person or for their turn keep nobody else from being driven.
-    let working = tasks.len().saturating_sub(engine.idling());
-    let free = engine.config.drivers.saturating_sub(working);
-    if free == 0 {
-        return;
-    }
-    let services: Vec<ServiceName> = engine.services.iter().map(|s| s.name.clone()).collect();
-    match engine.journal.claim(&engine.owner, &services, engine.config.lease, free).await {
-        Ok(leases) => {
-            for lease in leases {
-                let (send, receive) = mpsc::channel(64);
-                engine.entered(&lease, send);
-                tasks.spawn(Driver::new(Arc::clone(engine), lease, receive).run());
-            }
-        }
-        Err(e) => tracing::warn!(target: "aegis", error = %e, "can't claim incidents"),
     }
 }

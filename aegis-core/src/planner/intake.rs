@@ -46,12 +46,13 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
     if let Some((id, _)) = known.iter().find(|(_, k)| k.fingerprint == *print) {
         return Ok(Receipt::Joined(id.clone()));
     }
+    if let Some(id) = engine.was_told(&service, &symptom).await? {
+        return Ok(Receipt::Joined(id));
+    }
     match &symptom.kind {
         SignalKind::Error(Some(_)) => {
             // An error first seen while somebody's release is watched belongs to that watch.
-            let of = |watched| symptom.revision.as_ref().is_none_or(|by| by == watched);
-            let watch = known.iter().find(|(_, k)| k.watches.as_ref().is_some_and(of));
-            if let Some((id, _)) = watch
+            if let Some((id, _)) = known.iter().find(|(_, k)| k.takes(&symptom))
                 && !seen_before(engine, &service, print).await?
             {
                 return Ok(join(engine, id, symptom));
@@ -65,27 +66,44 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
             if lately < engine.config.lines_to_open {
                 return Ok(Receipt::Noted("an error line without a stack trace"));
             }
-            if let Some((id, _)) = concerned(&known) {
-                return Ok(join(engine, id, symptom));
-            }
-            open(engine, service, IncidentKind::Crash, symptom).await
+            join_or_open(engine, service, IncidentKind::Crash, symptom).await
         }
         SignalKind::Anomaly(_) | SignalKind::Unhealthy => {
-            // One trouble, one incident: what an open one already explains does not open another.
-            if let Some((id, _)) = concerned(&known) {
-                return Ok(join(engine, id, symptom));
-            }
-            open(engine, service, IncidentKind::Resource, symptom).await
+            join_or_open(engine, service, IncidentKind::Resource, symptom).await
         }
     }
 }
 
+/// One trouble, one incident: what an open one already explains, here or in another process, does not
+/// open another.
+async fn join_or_open(
+    engine: &Engine,
+    service: ServiceName,
+    kind: IncidentKind,
+    symptom: Symptom,
+) -> Result<Receipt> {
+    let known = engine.known_of(&service);
+    if let Some((id, _)) = concerned(&known, |(_, k)| (k.phase, k.umbrella)) {
+        return Ok(join(engine, id, symptom));
+    }
+    let rows = engine.open_of(&service).await?;
+    if let Some(own) = rows.iter().find(|row| row.fingerprint == symptom.fingerprint) {
+        return Ok(Receipt::Joined(own.id.clone()));
+    }
+    if let Some(row) = concerned(&rows, |row| (row.phase, row.kind == IncidentKind::Storm))
+        && let Some(receipt) = engine.join_anywhere(&service, &row.id, &symptom).await?
+    {
+        return Ok(receipt);
+    }
+    open(engine, service, kind, symptom).await
+}
+
 /// The open incident that an anomaly belongs to: one with a release under way, else a storm, else a
-/// crash.
-fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
-    let releasing = |k: &Known| {
+/// crash. `of` tells the phase, and whether it is a storm's.
+fn concerned<T>(open: &[T], of: impl Fn(&T) -> (Phase, bool)) -> Option<&T> {
+    let releasing = |incident: &&T| {
         matches!(
-            k.phase,
+            of(incident).0,
             Phase::Submitting
                 | Phase::Merging
                 | Phase::GoingLive
@@ -94,8 +112,8 @@ fn concerned(known: &[(IncidentId, Known)]) -> Option<&(IncidentId, Known)> {
                 | Phase::Withdrawing
         )
     };
-    let umbrella = || known.iter().find(|(_, k)| k.umbrella);
-    known.iter().find(|(_, k)| releasing(k)).or_else(umbrella).or_else(|| known.first())
+    let umbrella = || open.iter().find(|incident| of(incident).1);
+    open.iter().find(releasing).or_else(umbrella).or_else(|| open.first())
 }
 
 fn join(engine: &Engine, id: &IncidentId, symptom: Symptom) -> Receipt {
@@ -142,6 +160,14 @@ async fn open(
     let error = kind == IncidentKind::Crash;
     if error && let Some(umbrella) = engine.umbrella(&service).await? {
         return Ok(storm::join(engine, &mut storms, &umbrella, &symptom).await);
+    }
+    let first_seen = past.iter().all(|summary| summary.phase == Phase::Folded);
+    if first_seen
+        && symptom.trace().is_some()
+        && let Some(watch) = engine.watched_elsewhere(&service, &symptom).await?
+        && let Some(receipt) = engine.join_anywhere(&service, &watch, &symptom).await?
+    {
+        return Ok(receipt);
     }
     let healed = match past.first() {
         Some(last) => healed(engine, last).await?,
@@ -237,9 +263,9 @@ async fn on_released(engine: &Engine, release: Release) -> Result<Receipt> {
     if engine.deployed(&release.service).as_ref() == Some(&release.revision) {
         return Ok(Receipt::Noted("this revision is known to run"));
     }
-    let merged_here = |(_, k): &(IncidentId, Known)| k.merged.as_ref() == Some(&release.revision);
+    let merged = |(_, k): &(IncidentId, Known)| k.merged.as_ref() == Some(&release.revision);
     let own = matches!(release.author, Author::Aegis(_))
-        || engine.known_of(&release.service).iter().any(merged_here);
+        || engine.known_everywhere(&release.service).await.iter().any(merged);
     if own {
         engine.remember_release(&release);
         return Ok(Receipt::Noted("a release of Aegis' own is watched by its incident"));

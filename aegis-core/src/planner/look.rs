@@ -7,6 +7,7 @@ use super::ServiceConfig;
 use super::blame::Routes;
 use super::driver::Driver;
 use super::engine::reverted_counter;
+use super::steps::case;
 use crate::error::Result;
 use crate::id::Timestamp;
 use crate::machine::{Incident, Record, Watch};
@@ -38,11 +39,15 @@ impl Driver {
                 baseline = self.engine.baseline(&service);
             }
         }
-        let case = &incident.case;
-        let sightings = || self.engine.lock(&self.engine.sightings);
-        let now = self.engine.now();
-        baseline.recurrence = sightings().rate(&case.service, &case.fingerprint, now);
+        baseline.recurrence = self.recurrence(incident).or(incident.recurrence);
         self.commit(incident, vec![Record::Baselined(Box::new(baseline))]).await
+    }
+
+    /// How often the incident's own error was seen, per second, as far as this process remembers.
+    pub(super) fn recurrence(&self, incident: &Incident) -> Option<f64> {
+        let (case, now) = (&incident.case, self.engine.now());
+        let sightings = self.engine.lock(&self.engine.sightings);
+        sightings.rate(&case.service, &case.fingerprint, now)
     }
 
     pub(super) async fn sample(
@@ -59,13 +64,15 @@ impl Driver {
         let Some(watch) = incident.watch.clone() else {
             return self.commit(incident, vec![Record::Parked(crate::machine::Why::Blind)]).await;
         };
-        let case = self.case(incident);
+        let known = self.engine.known_everywhere(&incident.case.service).await;
+        let case = case(incident, &known);
         let service = self.engine.service(&case.service)?.clone();
         let mut evidence = begin(incident, &watch);
         let (from, now) = (evidence.now, self.engine.now());
-        let Some(blamed) = self.blame(incident, &mut evidence, now).await? else { return Ok(()) };
-        let known = self.engine.known_of(&case.service);
-        let routes = Routes::of(&case, known, watch.live_at, &evidence.blamed);
+        let Some(blamed) = self.blame(incident, &mut evidence, &known, now).await? else {
+            return Ok(());
+        };
+        let routes = Routes::of(&case, &known, watch.live_at, &evidence.blamed);
         let mut metrics = service.metrics.clone();
         metrics.extend(routes.metrics());
         let window = now.since(from).max(SHORTEST);
@@ -84,7 +91,7 @@ impl Driver {
             due(&mut evidence, now);
         }
         self.add_sightings(&mut evidence, &case, &watch, from, now);
-        self.add_blamed(&mut evidence, &service, &blamed, (from, now));
+        self.add_blamed(&mut evidence, &known, &blamed, (from, now));
         evidence.now = now;
         evidence.ends_at = watch.ends_at;
         evidence.looks += 1;
@@ -167,7 +174,7 @@ impl Driver {
         };
         let (back, why) = back_to_baseline(&samples, incident.baseline.as_ref());
         if back {
-            self.take_along(incident);
+            self.take_along(incident).await;
         }
         self.commit_news(incident, Record::Rechecked { back, why }).await
     }

@@ -28,6 +28,7 @@ pub(super) async fn run(engine: Arc<Engine>) {
     loop {
         tokio::select! {
             _ = tick.tick() => {}
+            () = engine.post.notified() => {}
             _ = stopping.changed() => return,
         }
         if !engine.drives() {

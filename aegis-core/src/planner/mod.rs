@@ -5,15 +5,18 @@
 
 mod blame;
 mod builder;
+mod claim;
 mod clean;
 mod config;
 mod crew;
 mod driver;
+mod elsewhere;
 mod engine;
 mod handle;
 mod intake;
 mod look;
 mod mail;
+mod news;
 mod normal;
 mod notices;
 mod observer;

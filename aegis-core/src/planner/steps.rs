@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::crew::Late;
 use super::driver::Driver;
+use super::engine::Known;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::IncidentId;
 use crate::machine::{Effect, Incident, Phase, Record, StageFailure};
 use crate::model::{Case, Cause, Fix, FixKind};
 use crate::policy::Question;
@@ -24,14 +26,14 @@ impl Driver {
         let stages = self.engine.stages.clone();
         match effect {
             Effect::Diagnose => {
-                let case = self.case(incident);
+                let case = self.case(incident).await;
                 let call = async move { stages.diagnoser.diagnose(&case).await };
                 let done = self.read(incident, "diagnose", config.read_deadline, call).await?;
                 let found = |d| Record::Diagnosed(Box::new(d));
                 self.record(incident, "diagnose", done.map(|r| r.map(found))).await
             }
             Effect::Draft => {
-                let case = self.case(incident);
+                let case = self.case(incident).await;
                 let call = async move { draft(&case, stages.fixes.as_ref()).await };
                 let done = self.read(incident, "draft", config.draft_deadline, call).await?;
                 let engine = Arc::clone(&self.engine);
@@ -41,12 +43,20 @@ impl Driver {
                 self.record(incident, "draft", done.map(|r| r.map(tidy))).await
             }
             Effect::Verify => {
-                let (case, fix) = (self.case(incident), current(incident)?);
+                let (case, fix) = (self.case(incident).await, current(incident)?);
                 let call = async move { stages.verifier.verify(&case, &fix).await };
                 let done = self.read(incident, "verify", config.verify_deadline, call).await?;
                 let engine = Arc::clone(&self.engine);
                 let proven = |v| Record::Verified(Box::new(engine.clean_verification(v)));
-                self.record(incident, "verify", done.map(|r| r.map(proven))).await
+                let record = match done {
+                    Some(Ok(verification)) => proven(verification),
+                    other => {
+                        return self.record(incident, "verify", other.map(|r| r.map(proven))).await;
+                    }
+                };
+                // What comes next may wait for a person, and for another process.
+                let recurring = self.recurrence(incident).map(|rate| Record::Recurring { rate });
+                self.commit(incident, [record].into_iter().chain(recurring).collect()).await
             }
             Effect::Decide => {
                 let standing = self.engine.standing(incident).await?;
@@ -166,16 +176,17 @@ impl Driver {
     }
 
     /// The case as the stages see it at this moment.
-    pub(super) fn case(&self, incident: &Incident) -> Case {
-        let mut case = incident.case.clone();
-        let known = self.engine.known_of(&case.service);
-        case.others = known
-            .into_iter()
-            .filter(|(id, _)| *id != case.incident)
-            .map(|(_, known)| known.fingerprint)
-            .collect();
-        case
+    async fn case(&self, incident: &Incident) -> Case {
+        case(incident, &self.engine.known_everywhere(&incident.case.service).await)
     }
+}
+
+/// The case, with the errors of other open incidents.
+pub(super) fn case(incident: &Incident, known: &[(IncidentId, Known)]) -> Case {
+    let mut case = incident.case.clone();
+    let others = known.iter().filter(|(id, _)| *id != case.incident);
+    case.others = others.map(|(_, known)| known.fingerprint.clone()).collect();
+    case
 }
 
 /// Candidates: where a release is to blame, taking it back comes before patching it.

@@ -9,13 +9,19 @@ use super::engine::{Engine, Known};
 use crate::error::Result;
 use crate::id::{IncidentId, Revision, ServiceName};
 use crate::machine::{Incident, Phase};
-use crate::model::IncidentKind;
+use crate::model::{IncidentKind, Symptom};
 use crate::port::Message;
 
 impl Known {
     /// Whether it is the watch of `revision`.
     fn is_watch_of(&self, revision: &Revision) -> bool {
         self.watches.as_ref() == Some(revision)
+    }
+
+    /// Whether it is the watch of a release that an error may have come with.
+    pub(super) fn takes(&self, symptom: &Symptom) -> bool {
+        let ours = |watched| symptom.revision.as_ref().is_none_or(|by| by == watched);
+        self.watches.as_ref().is_some_and(ours)
     }
 }
 

@@ -324,6 +324,16 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     /// wait until a commit answers them, or their incident closes.
     async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>>;
 
+    /// Returns once there may be something new for whoever drives incidents: one that was opened, told
+    /// or given back by any process. `seen` is what the call before returned, and 0 at first.
+    ///
+    /// A hint: it may come for nothing, and whoever waits looks by itself from time to time, since one
+    /// may be missed. A journal that gives none never returns, as this default. May be dropped.
+    async fn news(&self, seen: u64) -> u64 {
+        let _ = seen;
+        std::future::pending().await
+    }
+
     /// One incident with its records.
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>>;
 

@@ -46,6 +46,7 @@ layer! {
     release(lease: &Lease) -> Result<()>;
     tell(id: &IncidentId, message: Message) -> Result<u64>;
     letters(owner: &str, limit: usize) -> Result<Vec<Letter>>;
+    news(seen: u64) -> u64;
     load(id: &IncidentId) -> Result<Option<Stored>>;
     list(filter: &Filter) -> Result<Vec<Summary>>;
     reserve(counter: &str, key: &str, amount: u64, limit: u64) -> Result<()>;

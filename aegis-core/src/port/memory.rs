@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use super::{
     Batch, EffectStatus, Fence, Filter, Journal, Lease, Letter, MOST_LETTERS, Message, NewIncident,
@@ -19,6 +20,8 @@ use crate::policy::Control;
 #[derive(Debug, Default)]
 pub struct MemoryJournal {
     state: Mutex<State>,
+    /// How often there was something new.
+    news: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +53,10 @@ impl MemoryJournal {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change is made after its checks, so a panic can't leave half of one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_news(&self) {
+        self.news.send_modify(|n| *n += 1);
     }
 }
 
@@ -98,6 +105,7 @@ impl Journal for MemoryJournal {
             row.summary.updated_at = new.at;
             row.summary.phase = Phase::Diagnosing;
             row.lease = None;
+            self.tell_news();
             return Ok(Opened::Reopened(row.summary.id.clone()));
         }
         if state.rows.contains_key(&new.id) {
@@ -116,6 +124,7 @@ impl Journal for MemoryJournal {
         let entries = vec![Entry { seq: 1, at: new.at, record: new.opened }];
         let row = Row { summary, entries, fence: Fence(0), lease: None };
         state.rows.insert(new.id.clone(), row);
+        self.tell_news();
         Ok(Opened::Created(new.id))
     }
 
@@ -209,6 +218,9 @@ impl Journal for MemoryJournal {
         let row = state.row(&lease.incident)?;
         if row.fence == lease.fence {
             row.lease = None;
+            if !row.summary.phase.is_terminal() {
+                self.tell_news();
+            }
         }
         Ok(())
     }
@@ -224,6 +236,7 @@ impl Journal for MemoryJournal {
         state.number += 1;
         let number = state.number;
         state.letters.insert(number, (id.clone(), message));
+        self.tell_news();
         Ok(number)
     }
 
@@ -240,6 +253,12 @@ impl Journal for MemoryJournal {
             message: message.clone(),
         };
         Ok(waiting.take(limit).map(letter).collect())
+    }
+
+    async fn news(&self, seen: u64) -> u64 {
+        let mut news = self.news.subscribe();
+        // The sender lives as long as `self`, so the wait can't fail.
+        news.wait_for(|n| *n != seen).await.map_or(seen, |n| *n)
     }
 
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {

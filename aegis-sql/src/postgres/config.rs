@@ -14,7 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 pub struct PostgresConfig {
     /// The schema that holds its tables, of small letters, digits and `_`; `aegis` unless set.
     pub schema: String,
-    /// Connections at most; 8 unless set, at least 1.
+    /// Connections at most; 8 unless set, at least 1. One more listens for news where a planner runs.
     pub connections: u32,
     /// How long a call waits for a connection, in milliseconds; 5,000 unless set.
     pub connect_ms: u64,

@@ -1,5 +1,6 @@
 //! The journal as its callers see it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::policy::Control;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use super::commit::{self, Failed};
 use super::error::{failed, is_unknown};
+use super::news::{self, News};
 use super::{PostgresConfig, counter, lease, letter, open, read, schema};
 use crate::row::{Body, control_body, letter_body};
 
@@ -32,6 +34,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct PostgresJournal {
     pool: PgPool,
     recover: Duration,
+    news: Arc<News>,
 }
 
 impl PostgresJournal {
@@ -58,9 +61,10 @@ impl PostgresJournal {
     pub async fn connect_with(url: &str, config: PostgresConfig) -> Result<Self> {
         let options = config.options(url)?;
         schema::check(&options, &config).await?;
+        let news = Arc::new(News::new(options.clone(), &config.schema));
         let pool = config.pool().connect_with(options).await;
         let pool = pool.map_err(|e| failed("opening the journal", e))?;
-        Ok(Self { pool, recover: config.recover() })
+        Ok(Self { pool, recover: config.recover(), news })
     }
 
     /// Migrates and connects, for a host that owns its schema.
@@ -75,6 +79,7 @@ impl PostgresJournal {
 
     /// Closes the connections.
     pub async fn close(self) {
+        self.news.end();
         self.pool.close().await;
     }
 
@@ -173,7 +178,9 @@ impl Journal for PostgresJournal {
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
-        lease::release(&self.pool, lease).await
+        lease::release(&self.pool, lease).await?;
+        news::given_back(&self.pool, &lease.incident).await;
+        Ok(())
     }
 
     async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {
@@ -182,6 +189,10 @@ impl Journal for PostgresJournal {
 
     async fn letters(&self, owner: &str, limit: usize) -> Result<Vec<Letter>> {
         letter::waiting(&self.pool, owner, limit).await
+    }
+
+    async fn news(&self, seen: u64) -> u64 {
+        self.news.after(seen).await
     }
 
     async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {

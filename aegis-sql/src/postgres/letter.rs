@@ -14,7 +14,7 @@ const PUT: &str = "WITH open AS (
         FROM incident WHERE id = $1 AND NOT closed FOR UPDATE
     ), put AS (
         INSERT INTO letter (incident, body) SELECT id, $2 FROM open WHERE waiting < $3
-        RETURNING number
+        RETURNING number, pg_notify(current_schema(), '')
     )
     SELECT (SELECT number FROM put) FROM open";
 

@@ -8,6 +8,7 @@ mod error;
 mod journal;
 mod lease;
 mod letter;
+mod news;
 mod open;
 mod read;
 mod schema;

@@ -24,7 +24,8 @@ const REOPEN: &str = "WITH again AS (
         WHERE id = $1 RETURNING id
     )
     INSERT INTO journal (incident, seq, at, kind, body, digest)
-    SELECT id, $2, $3, $5, $6, $7 FROM again";
+    SELECT id, $2, $3, $5, $6, $7 FROM again
+    RETURNING pg_notify(current_schema(), '')";
 
 const CREATE: &str = "WITH created AS (
         INSERT INTO incident
@@ -33,7 +34,8 @@ const CREATE: &str = "WITH created AS (
         ON CONFLICT (id) DO NOTHING RETURNING id
     )
     INSERT INTO journal (incident, seq, at, kind, body, digest)
-    SELECT id, 1, $6, $7, $8, $9 FROM created";
+    SELECT id, 1, $6, $7, $8, $9 FROM created
+    RETURNING pg_notify(current_schema(), '')";
 
 pub(super) async fn open(
     pool: &PgPool,

@@ -1,6 +1,7 @@
 //! A real server, private to each test.
 
 mod lost;
+mod news;
 mod rules;
 mod schema;
 

@@ -89,6 +89,7 @@ pub(super) async fn incident(operator: &Operator, id: &IncidentId, as_json: bool
             "id": id, "service": incident.case.service, "phase": incident.phase.name(),
             "timeline": entries.iter().map(line).collect::<Vec<_>>(),
             "why": why, "changed": changed, "undo": undo, "next": next,
+            "similar": incident.case.similar,
         }));
         return Ok(());
     }
@@ -98,6 +99,10 @@ pub(super) async fn incident(operator: &Operator, id: &IncidentId, as_json: bool
     for entry in &entries {
         let (seq, when) = (entry.seq, at(entry.at));
         terminal.text(Tone::Plain, format!("{seq:>4}  {when}  {}", entry.record.in_words()));
+    }
+    for similar in &incident.case.similar {
+        let text = format!(" similar  {}  {}", similar.incident, similar.outcome);
+        terminal.text(Tone::Faint, text);
     }
     let Some(told) = told else { return Ok(()) };
     let parts = [("why", &[told.why][..]), ("changed", &told.changed), ("undo", &told.undo)];

@@ -55,6 +55,7 @@ fn records() -> Vec<Record> {
     vec![
         Record::Joined(Box::new(anomaly)),
         Record::Drafted(vec![]),
+        Record::Recurring { rate: 0.1 + 0.2 },
         Record::SlotTaken,
         Record::Baselined(Box::new(baseline)),
         Record::Intended { key: key.clone(), request: Digest::of([text]) },
@@ -96,7 +97,7 @@ pub async fn records_come_back_bit_for_bit(journal: Arc<dyn Journal>) {
         // As text, since NaN is not equal to itself; floats are their bits in it.
         says.same(json(&says, got), json(&says, expected));
     }
-    let Record::Baselined(baseline) = &stored.entries[4].record else {
+    let Record::Baselined(baseline) = &stored.entries[5].record else {
         panic!("the journal breaks its contract: {}", says.0);
     };
     let bits: Vec<u64> = baseline.metrics.iter().map(|(_, s)| s.median.to_bits()).collect();
