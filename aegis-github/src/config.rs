@@ -102,8 +102,10 @@ impl GitHubConfig {
     ///
     /// `Invalid` where that is no `https` or `http` URL.
     pub fn enterprise(server: &str) -> Result<Self> {
-        let server = server.trim_end_matches('/').trim_end_matches("/api/v3");
-        Ok(Self::at(parsed(&format!("{server}/api/v3/"))?))
+        let mut url = parsed(server)?;
+        let path = url.path().trim_end_matches('/').trim_end_matches("/api/v3").to_owned();
+        url.set_path(&format!("{path}/api/v3/"));
+        Ok(Self::at(url))
     }
 
     /// The REST API at this address, for what stands in for GitHub.
@@ -112,7 +114,10 @@ impl GitHubConfig {
     ///
     /// `Invalid` where that is no `https` or `http` URL.
     pub fn with_api(mut self, api: &str) -> Result<Self> {
-        self.api = parsed(&format!("{}/", api.trim_end_matches('/')))?;
+        let mut url = parsed(api)?;
+        let path = format!("{}/", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        self.api = url;
         Ok(self)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Busy, Engine};
+use super::observer::jittered;
 use super::{notices, watches};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{EffectKey, IncidentId, Timestamp};
@@ -78,7 +79,7 @@ impl Driver {
 
     async fn drive(&mut self, stopping: &mut watch::Receiver<bool>) {
         let engine = Arc::clone(&self.engine);
-        let Some(mut incident) = self.load().await else {
+        let Some(mut incident) = Box::pin(self.load()).await else {
             // Given back at once it would be claimed at once, for as long as it can't be loaded.
             self.at_work = None;
             let _idle = engine.idle(&self.lease);
@@ -92,8 +93,9 @@ impl Driver {
         self.engine.changed(&incident, None);
         notices::on_entering(&self.engine, &incident);
         watches::gather(&self.engine, &incident);
-        let folded = match self.fold_into_watch(&mut incident).await {
-            Ok(()) => self.fold_into_storm(&mut incident).await,
+        // What runs now and then is boxed: a driver that only waits, as most do, stays small.
+        let folded = match Box::pin(self.fold_into_watch(&mut incident)).await {
+            Ok(()) => Box::pin(self.fold_into_storm(&mut incident)).await,
             failed => failed,
         };
         if let Err(e) = folded {
@@ -107,7 +109,7 @@ impl Driver {
                 Step::Done => break,
                 Step::Run { effect, key } if quiet.is_none() => {
                     self.quiet_until = None;
-                    self.perform(&mut incident, effect, &key).await
+                    Box::pin(self.perform(&mut incident, effect, &key)).await
                 }
                 Step::Run { .. } => self.wait(&mut incident, quiet, stopping).await,
                 Step::Wait(until) => self.wait(&mut incident, Some(until), stopping).await,
@@ -123,7 +125,7 @@ impl Driver {
                     self.at_work = None;
                     self.engine.clock.sleep_until(again).await;
                     self.at_work = Some(self.engine.busy());
-                    match self.load().await {
+                    match Box::pin(self.load()).await {
                         Some(loaded) => incident = loaded,
                         None => break,
                     }
@@ -196,7 +198,7 @@ impl Driver {
             self.quiet_until = None;
         }
         match command {
-            Some(command) => self.obey(incident, command).await,
+            Some(command) => Box::pin(self.obey(incident, command)).await,
             None => Ok(()),
         }
     }
@@ -363,11 +365,9 @@ impl Drop for Entered {
 
 /// Keeps a lease until its driver ends; says so when it is lost.
 async fn renew(engine: Arc<Engine>, lease: Lease, lost: watch::Sender<bool>) {
-    let mut tick = tokio::time::interval(lease.ttl / 3);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    tick.tick().await;
     loop {
-        tick.tick().await;
+        // Those that were claimed together are not renewed all at once.
+        tokio::time::sleep(jittered(lease.ttl / 3)).await;
         match engine.journal.renew(&lease).await {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::Fenced => {

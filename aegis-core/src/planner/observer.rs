@@ -102,7 +102,7 @@ async fn tell(engine: &Engine, anomalies: Vec<Signal>) -> Vec<Signal> {
 }
 
 /// `every` plus or minus a tenth, so that replicas and services don't sample in step.
-fn jittered(every: Duration) -> Duration {
+pub(super) fn jittered(every: Duration) -> Duration {
     let chance = RandomState::new().hash_one(every);
     // A share in -0.1..0.1 of the interval.
     let share = (chance % 2_001) as f64 / 10_000.0 - 0.1;

@@ -146,7 +146,7 @@ impl GitHubRepository {
     /// One commit, with the files that it touched.
     async fn commit(&self, at: &Revision) -> Result<Listed> {
         let path = self.at(&format!("commits/{}", checked(at)?));
-        Ok(self.inner.github.get(&path).await.map_err(|failure| unknown(failure, at))?)
+        self.inner.github.get(&path).await.map_err(|failure| unknown(failure, at))
     }
 
     /// The tree of a commit, which is kept.

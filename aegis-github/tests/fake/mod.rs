@@ -228,6 +228,8 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         _ if !open => refused(401, "Bad credentials"),
         _ => next.run(request).await,
     };
+    // What is not there can't break off.
+    let asked = asked.filter(|_| !matches!(fault, Some(Fault::Drop)));
     let mut response = conditional(response, asked.as_deref()).await;
     let status = response.status().as_u16();
     let call = Call { method, path, signed: signed.is_some(), status, host };
