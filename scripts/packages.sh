@@ -12,6 +12,8 @@ if [ "${1:-}" = tests ]; then
   # The tests start a server of their own. Debian keeps its programs off the path.
   has_initdb() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
   has_initdb || missing+=(postgresql)
+  # The key of an App is made anew in each run.
+  command -v openssl >/dev/null || missing+=(openssl)
 fi
 command -v cc >/dev/null || missing+=(build-essential)
 [ ${#missing[@]} -eq 0 ] && exit 0
