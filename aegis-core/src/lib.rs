@@ -43,6 +43,7 @@
 #![deny(missing_docs)]
 
 mod bits;
+pub mod ci;
 pub mod compose;
 pub mod detect;
 pub mod error;

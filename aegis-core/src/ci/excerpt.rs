@@ -1,0 +1,30 @@
+//! As much of a text as is worth keeping.
+
+/// Bytes of an excerpt.
+const MOST: usize = 16 * 1_024;
+
+/// The text, or its beginning and its end.
+pub(super) fn of(text: &str) -> String {
+    let text = text.trim_matches('\n');
+    if text.len() <= MOST {
+        return text.to_owned();
+    }
+    // The end says more: runners sum up there.
+    let (head, tail) = (MOST / 4, MOST / 4 * 3 - 64);
+    let head = &text[..boundary(text, head)];
+    let tail = &text[boundary(text, text.len() - tail)..];
+    // Whole lines.
+    let head = head.rfind('\n').map_or(head, |end| &head[..end]);
+    let tail = tail.find('\n').map_or(tail, |start| &tail[start + 1..]);
+    let left_out = text.len() - head.len() - tail.len();
+    format!("{head}\n[{left_out} bytes left out]\n{tail}")
+}
+
+/// The beginning of a text.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    text[..boundary(text, most.min(text.len()))].to_owned()
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
