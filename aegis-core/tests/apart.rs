@@ -3,21 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aegis_core::machine::{Opened, Phase, Record, Said, Settings};
+use aegis_core::machine::{Phase, Record, Said};
 use aegis_core::model::{
-    Author, Case, Event, Evidence, IncidentKind, Observation, Release, Signal, SignalKind, Symptom,
-    Verdict,
+    Author, Case, Event, Evidence, Observation, Release, Signal, SignalKind, Symptom, Verdict,
 };
 use aegis_core::planner::{Handle, Operator, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
-use aegis_core::port::{
-    Batch, Clock as _, Intake, Journal, MOST_LETTERS, Message, NewIncident, Receipt, SlotChange,
-};
+use aegis_core::port::{Batch, Clock as _, Intake, Journal, MOST_LETTERS, Message, Receipt};
 use aegis_core::redact::Untrusted;
 use aegis_core::stage::RollbackJudge;
-use aegis_core::testkit::mint::redacted;
-use aegis_core::testkit::settle;
-use aegis_core::{ErrorKind, IncidentId, Result, Revision, ServiceName};
+use aegis_core::testkit::{mint, settle, soon};
+use aegis_core::{ErrorKind, IncidentId, Result, Revision};
 use async_trait::async_trait;
 
 use crate::bed::{Bed, TRACE};
@@ -163,16 +159,8 @@ async fn where_too_many_messages_wait_a_signal_is_noted_and_told_later() {
     assert!(matches!(receipt, Receipt::Noted(_)), "{receipt:?}");
     let answered = bed.journal.letters("deaf", MOST_LETTERS).await.unwrap();
     let seq = bed.journal.load(&id).await.unwrap().unwrap().summary.seq;
-    let batch = Batch {
-        incident: id.clone(),
-        expected_seq: seq,
-        fence: lease[0].fence,
-        entries: Vec::new(),
-        effects: Vec::new(),
-        letters: answered.iter().map(|letter| letter.number).collect(),
-        phase: Phase::AwaitingHuman,
-        slot: SlotChange::Keep,
-    };
+    let letters = answered.iter().map(|letter| letter.number).collect();
+    let batch = Batch { letters, ..Batch::new(&lease[0], seq, Phase::AwaitingHuman) };
     bed.journal.commit(batch).await.unwrap();
     assert_eq!(second.report(unhealthy(&bed)).await.unwrap(), Receipt::Joined(id));
     assert_eq!(bed.journal.letters("deaf", 9).await.unwrap().len(), 1);
@@ -243,17 +231,6 @@ async fn a_judge_is_told_of_the_errors_that_another_process_takes_care_of() {
     assert_eq!(asked.0.lock().unwrap()[0].others, [print]);
 }
 
-/// Waits, while no time passes on the planner's clock.
-async fn soon(what: &str, holds: impl AsyncFn() -> bool) {
-    for _ in 0..3_000 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("not {what}");
-}
-
 #[tokio::test]
 async fn a_hint_has_words_heard_and_incidents_claimed_before_anybody_looks() {
     let bed = Bed::new();
@@ -270,20 +247,10 @@ async fn a_hint_has_words_heard_and_incidents_claimed_before_anybody_looks() {
         soon("heard", async || count(&bed, &id, is_word).await == n).await;
     }
     // Opened by another process.
-    let (other, service) = (IncidentId::new("other"), ServiceName::new("shop"));
-    let (kind, at, title) = (IncidentKind::Crash, bed.clock.now(), redacted("it broke"));
+    let other = IncidentId::new("other");
+    let (at, title) = (bed.clock.now(), mint::redacted("it broke"));
     let symptom = Symptom::new(at, "other".into(), SignalKind::Error(None), title);
-    let first_of = Opened::new(other.clone(), service.clone(), kind, symptom, Settings::default());
-    let new = NewIncident {
-        id: other.clone(),
-        service,
-        fingerprint: "other".into(),
-        kind,
-        at,
-        opened: Record::Opened(Box::new(first_of)),
-        reopen: None,
-    };
-    bed.journal.open(new).await.unwrap();
+    bed.journal.open(mint::incident("other", "shop", symptom)).await.unwrap();
     soon("claimed", async || count(&bed, &other, |_| true).await > 1).await;
 }
 

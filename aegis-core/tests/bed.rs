@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_core::judge::Statistical;
 use aegis_core::machine::{Incident, Phase, Settings};
 use aegis_core::model::{Event, Signal};
-use aegis_core::planner::{Builder, Handle, Planner, PlannerConfig, ServiceConfig};
+use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{Filter, Intake, Journal, MemoryJournal, Receipt};
 use aegis_core::redact::Untrusted;
-use aegis_core::testkit::stages::{KnowsTheLine, Offers, Passes, Shop};
+use aegis_core::testkit::stages::{Honest, Shop, honest};
 use aegis_core::testkit::{ManualClock, World, settle};
 use aegis_core::{IncidentId, Revision, Timestamp};
 
@@ -27,8 +26,6 @@ pub(crate) struct Bed {
     pub(crate) journal: Arc<MemoryJournal>,
 }
 
-pub(crate) type Stages = Builder<Shop, KnowsTheLine, Offers, Passes, World, Statistical>;
-
 impl Bed {
     pub(crate) fn new() -> Self {
         let clock = ManualClock::new(Timestamp::from_ms(1_700_000_000_000));
@@ -39,16 +36,10 @@ impl Bed {
     }
 
     /// Honest stages; a test replaces what it is about.
-    pub(crate) fn builder(&self, policy: PolicyConfig) -> Stages {
+    pub(crate) fn builder(&self, policy: PolicyConfig) -> Honest {
         let settings =
             Settings::default().with_watch(Duration::from_secs(60), Duration::from_secs(5));
-        Planner::builder(policy)
-            .metrics(self.shop.clone())
-            .diagnoser(KnowsTheLine(self.world.clone()))
-            .fixes(Offers(2))
-            .verifier(Passes(95))
-            .deployer(self.world.clone())
-            .judge(Statistical::default())
+        honest(&self.shop, policy)
             .service(ServiceConfig::new("shop").with_settings(settings))
             .config(PlannerConfig::new().with_observe_every(Duration::from_secs(5)))
             .journal(Arc::clone(&self.journal) as Arc<dyn Journal>)

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use aegis_core::machine::Phase;
 use aegis_core::model::{Case, Diagnosis, Event, Signal};
-use aegis_core::planner::{Handle, Planner, PlannerConfig, ServiceConfig, StormConfig};
+use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig, StormConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{Clock, Filter, Intake, Journal, Receipt};
 use aegis_core::redact::Untrusted;
 use aegis_core::stage::Diagnoser;
-use aegis_core::testkit::settle;
-use aegis_core::testkit::stages::{Offers, Passes};
+use aegis_core::testkit::stages::honest;
+use aegis_core::testkit::{settle, soon};
 use aegis_core::{Result, ServiceName};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -67,13 +67,8 @@ impl Diagnoser for Slow {
 }
 
 fn start(bed: &Bed, services: &[&str], diagnoser: &Slow, config: PlannerConfig) -> Handle {
-    let mut builder = Planner::builder(PolicyConfig::new(Autonomy::Observe))
-        .metrics(bed.shop.clone())
+    let mut builder = honest(&bed.shop, PolicyConfig::new(Autonomy::Observe))
         .diagnoser(diagnoser.clone())
-        .fixes(Offers(1))
-        .verifier(Passes(95))
-        .deployer(bed.world.clone())
-        .judge(aegis_core::judge::Statistical::default())
         .config(config.with_storm(StormConfig::new().with_threshold(0, Duration::from_secs(1))))
         .journal(Arc::clone(&bed.journal) as Arc<dyn Journal>)
         .clock(Arc::new(bed.clock.clone()));
@@ -95,17 +90,6 @@ async fn trouble(bed: &Bed, handle: &Handle, service: &str, count: usize) {
     }
 }
 
-/// Waits for what happens without any time passing on the planner's clock.
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..3_000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never {what}");
-}
-
 #[tokio::test]
 async fn a_service_with_hundreds_of_incidents_leaves_room_for_another_s() {
     let bed = Bed::new();
@@ -113,9 +97,9 @@ async fn a_service_with_hundreds_of_incidents_leaves_room_for_another_s() {
     let handle = start(&bed, &["shop", "rates"], &slow, PlannerConfig::new());
     trouble(&bed, &handle, "shop", 200).await;
     let in_trouble = |calls: &mut Calls| calls.at_once.get(&"shop".into()) == Some(&16);
-    until("at work", || slow.with(in_trouble)).await;
+    soon("at work", async || slow.with(in_trouble)).await;
     trouble(&bed, &handle, "rates", 1).await;
-    until("diagnosed", || slow.with(|calls| calls.done == ["rates".into()])).await;
+    soon("diagnosed", async || slow.with(|calls| calls.done == ["rates".into()])).await;
     slow.permits.add_permits(200);
     let all = async || {
         let rows = handle.list(&Filter::new()).await.unwrap();
@@ -140,7 +124,7 @@ async fn services_that_are_all_in_trouble_take_turns() {
     }
     for n in 1..=12 {
         slow.permits.add_permits(1);
-        until("diagnosed", || slow.with(|calls| calls.done.len() == n)).await;
+        soon("diagnosed", async || slow.with(|calls| calls.done.len() == n)).await;
     }
     let had =
         |name: &str| slow.with(|calls| calls.done.iter().filter(|s| s.as_str() == name).count());

@@ -36,7 +36,7 @@ async fn watched(bed: &Bed, handle: &Handle) -> (IncidentId, Revision) {
     (id, revision)
 }
 
-fn observing(bed: &Bed) -> crate::bed::Stages {
+fn observing(bed: &Bed) -> aegis_core::testkit::stages::Honest {
     bed.builder(PolicyConfig::new(Autonomy::Observe))
 }
 
@@ -88,7 +88,7 @@ async fn the_kill_switch_stops_a_withdrawal_too() {
 #[tokio::test]
 async fn a_kill_switch_thrown_after_the_clearance_still_stops_the_write() {
     let bed = Bed::new();
-    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let journal = Flaky::of(&bed);
     journal.kill_on_intent.store(true, Ordering::SeqCst);
     let builder = bed.builder(PolicyConfig::new(Autonomy::Auto));
     let builder = builder.journal(Arc::clone(&journal) as Arc<dyn Journal>);
@@ -104,7 +104,7 @@ async fn a_kill_switch_thrown_after_the_clearance_still_stops_the_write() {
 #[tokio::test]
 async fn switches_that_are_thrown_at_once_are_all_kept() {
     let bed = Bed::new();
-    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let journal = Flaky::of(&bed);
     let builder = observing(&bed).journal(journal as Arc<dyn Journal>);
     let handle = builder.build().unwrap().start().unwrap();
     let now = bed.clock.now();
@@ -173,7 +173,7 @@ async fn a_shutdown_does_not_wait_for_reads() {
 #[tokio::test]
 async fn a_release_that_could_not_be_journaled_is_taken_when_it_is_told_again() {
     let bed = Bed::new();
-    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let journal = Flaky::of(&bed);
     let builder = observing(&bed).journal(Arc::clone(&journal) as Arc<dyn Journal>);
     let handle = builder.build().unwrap().start().unwrap();
     let revision = bed.world.with(|remote| remote.push());
@@ -190,7 +190,7 @@ async fn a_release_that_could_not_be_journaled_is_taken_when_it_is_told_again() 
 #[tokio::test]
 async fn an_incident_that_can_t_be_loaded_is_not_claimed_in_a_loop() {
     let bed = Bed::new();
-    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let journal = Flaky::of(&bed);
     journal.no_load.store(true, Ordering::SeqCst);
     let builder = observing(&bed).journal(Arc::clone(&journal) as Arc<dyn Journal>);
     let handle = builder.build().unwrap().start().unwrap();
@@ -205,7 +205,7 @@ async fn an_incident_that_can_t_be_loaded_is_not_claimed_in_a_loop() {
 #[tokio::test]
 async fn a_ledger_that_can_t_be_read_denies_nothing_for_good() {
     let bed = Bed::new();
-    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let journal = Flaky::of(&bed);
     journal.no_used.store(true, Ordering::SeqCst);
     let builder = bed.builder(PolicyConfig::new(Autonomy::Auto));
     let builder = builder.journal(Arc::clone(&journal) as Arc<dyn Journal>);
@@ -221,7 +221,7 @@ async fn a_ledger_that_can_t_be_read_denies_nothing_for_good() {
 #[tokio::test]
 async fn a_full_disk_is_no_budget_that_is_spent() {
     let bed = Bed::new();
-    let journal = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let journal = Flaky::of(&bed);
     journal.full.store(true, Ordering::SeqCst);
     let builder = bed.builder(PolicyConfig::new(Autonomy::Auto));
     let builder = builder.journal(Arc::clone(&journal) as Arc<dyn Journal>);

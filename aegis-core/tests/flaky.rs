@@ -11,6 +11,8 @@ use aegis_core::port::{
 use aegis_core::{Error, ErrorKind, IncidentId, Result, Retry, ServiceName};
 use async_trait::async_trait;
 
+use crate::bed::Bed;
+
 /// The journal in memory, with faults as state.
 #[derive(Debug, Default)]
 pub(crate) struct Flaky {
@@ -26,6 +28,13 @@ pub(crate) struct Flaky {
     /// The kill switch is thrown with the next commit of an intent.
     pub(crate) kill_on_intent: AtomicBool,
     pub(crate) claims: AtomicUsize,
+}
+
+impl Flaky {
+    /// The journal of `bed`, in good order yet.
+    pub(crate) fn of(bed: &Bed) -> Arc<Self> {
+        Arc::new(Self { inner: Arc::clone(&bed.journal), ..Self::default() })
+    }
 }
 
 fn unless(flag: &AtomicBool) -> Result<()> {

@@ -70,7 +70,7 @@ async fn a_fix_that_was_taken_back_counts_once_however_it_ended() {
 #[tokio::test]
 async fn a_reopening_that_fails_is_counted_once_and_never_lost() {
     let bed = Bed::new();
-    let flaky = Arc::new(Flaky { inner: Arc::clone(&bed.journal), ..Flaky::default() });
+    let flaky = Flaky::of(&bed);
     let builder = bed.builder(policy()).journal(Arc::clone(&flaky) as Arc<dyn Journal>);
     let handle = builder.build().unwrap().start().unwrap();
     let id = bed.crash(&handle).await;

@@ -15,11 +15,11 @@ use aegis_core::port::{
 use aegis_core::redact::Untrusted;
 use aegis_core::stage::Verifier;
 use aegis_core::testkit::settle;
-use aegis_core::testkit::stages::Passes;
+use aegis_core::testkit::stages::{Honest, Passes};
 use aegis_core::{Digest, IncidentId, Result};
 use tokio::sync::watch;
 
-use crate::bed::{Bed, Stages, TRACE};
+use crate::bed::{Bed, TRACE};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -216,7 +216,7 @@ async fn a_fix_that_is_ready_is_held_whoever_approves_and_goes_on_when_the_storm
     bed.until(&handle, &id, Phase::Healed).await;
 }
 
-fn short_lease(bed: &Bed) -> Stages {
+fn short_lease(bed: &Bed) -> Honest {
     // A lease of a dead planner in this very process runs out soon.
     let config = PlannerConfig::new()
         .with_observe_every(Duration::from_secs(5))

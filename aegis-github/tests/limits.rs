@@ -77,8 +77,7 @@ async fn a_failure_of_github_is_asked_again_and_a_refusal_is_not() {
 async fn nobody_there_is_said_with_what_was_asked() {
     let fake = Fake::start().await;
     let config = fake.config();
-    drop(fake);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    fake.stop().await;
     let github = GitHub::new(Credentials::token("hush"), config).unwrap();
     let error = GitHubRepository::open(github.clone(), "acme/shop").await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Backoff));

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aegis_core::machine::{Entry, Opened, Phase, Record, Settings};
-use aegis_core::model::{IncidentKind, SignalKind, Symptom};
-use aegis_core::port::{Batch, Journal, Lease, NewIncident, SlotChange};
-use aegis_core::testkit::mint::redacted;
-use aegis_core::{IncidentId, ServiceName, Timestamp};
+use aegis_core::Timestamp;
+use aegis_core::machine::{Entry, Phase, Record};
+use aegis_core::model::{SignalKind, Symptom};
+use aegis_core::port::{Batch, Journal, Lease, NewIncident};
+use aegis_core::testkit::mint;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -15,36 +15,16 @@ pub(crate) const LONG: Duration = Duration::from_secs(3_600);
 
 /// An incident whose fingerprint is its id.
 pub(crate) fn new(id: &str) -> NewIncident {
-    let at = Timestamp::from_ms(0);
-    let (incident, service) = (IncidentId::new(id), ServiceName::new("shop"));
-    let kind = IncidentKind::Crash;
-    let first = Symptom::new(at, id.into(), SignalKind::Error(None), redacted("it broke"));
-    let opened = Opened::new(incident.clone(), service.clone(), kind, first, Settings::default());
-    NewIncident {
-        id: incident,
-        service,
-        fingerprint: id.into(),
-        kind,
-        at,
-        opened: Record::Opened(Box::new(opened)),
-        reopen: None,
-    }
+    let (at, kind) = (Timestamp::from_ms(0), SignalKind::Error(None));
+    mint::incident(id, "shop", Symptom::new(at, id.into(), kind, mint::redacted("it broke")))
 }
 
 /// One record after `seq` that says `why`.
 pub(crate) fn held(lease: &Lease, seq: u64, why: &str) -> Batch {
     let at = Timestamp::from_ms(seq.cast_signed());
     let record = Record::Held { why: why.to_owned(), until: at };
-    Batch {
-        incident: lease.incident.clone(),
-        expected_seq: seq,
-        fence: lease.fence,
-        entries: vec![Entry { seq: seq + 1, at, record }],
-        effects: vec![],
-        letters: Vec::new(),
-        phase: Phase::Drafting,
-        slot: SlotChange::Keep,
-    }
+    let entries = vec![Entry { seq: seq + 1, at, record }];
+    Batch { entries, ..Batch::new(lease, seq, Phase::Drafting) }
 }
 
 /// Opens `ids` and takes their leases, in the order of their ids.

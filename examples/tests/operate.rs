@@ -6,10 +6,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_core::judge::Statistical;
 use aegis_core::machine::{Entry, Opened, Phase, Record, Settings};
 use aegis_core::model::{Event, IncidentKind, Signal, SignalKind, Similar, Symptom};
-use aegis_core::planner::{Handle, Planner, PlannerConfig, ServiceConfig};
+use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{
     Batch, Clock, Intake, Journal, NewIncident, Receipt, SlotChange, SystemClock,
@@ -17,7 +16,7 @@ use aegis_core::port::{
 use aegis_core::redact::Untrusted;
 use aegis_core::testkit::World;
 use aegis_core::testkit::mint::redacted;
-use aegis_core::testkit::stages::{KnowsTheLine, Offers, Passes, Shop};
+use aegis_core::testkit::stages::{Shop, honest};
 use aegis_core::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use aegis_sql::testkit::Cluster;
 use aegis_sql::{PostgresJournal, SqliteJournal, check_export, owner};
@@ -34,15 +33,9 @@ ZeroDivisionError: division by zero
 /// A planner that proposes, with an incident that waits for a person.
 async fn waiting(journal: Arc<dyn Journal>) -> (Handle, IncidentId) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let world = World::new(Arc::clone(&clock), Revision::new("0".repeat(40)));
+    let shop = Shop::new(World::new(Arc::clone(&clock), Revision::new("0".repeat(40))));
     let settings = Settings::default().with_watch(Duration::from_secs(2), Duration::from_secs(1));
-    let handle = Planner::builder(PolicyConfig::new(Autonomy::Approve))
-        .metrics(Shop::new(world.clone()))
-        .diagnoser(KnowsTheLine(world.clone()))
-        .fixes(Offers(2))
-        .verifier(Passes(95))
-        .deployer(world.clone())
-        .judge(Statistical::default())
+    let handle = honest(&shop, PolicyConfig::new(Autonomy::Approve))
         .service(ServiceConfig::new("shop").with_settings(settings))
         .config(PlannerConfig::new().with_observe_every(Duration::from_secs(1)))
         .journal(journal)

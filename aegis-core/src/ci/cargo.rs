@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::step::regex;
 use super::{Failed, Found, Runner, place};
 use crate::model::Location;
+use crate::trace::regex;
 
 /// `test cart::tests::total ... FAILED`, `        FAIL [   0.155s] shop::main cart::total`.
 static FAILED: LazyLock<Regex> = LazyLock::new(|| {

@@ -11,8 +11,8 @@ pub(super) fn of(text: &str) -> String {
     }
     // The end says more: runners sum up there.
     let (head, tail) = (MOST / 4, MOST / 4 * 3 - 64);
-    let head = &text[..boundary(text, head)];
-    let tail = &text[boundary(text, text.len() - tail)..];
+    let head = &text[..text.floor_char_boundary(head)];
+    let tail = &text[text.ceil_char_boundary(text.len() - tail)..];
     // Whole lines.
     let head = head.rfind('\n').map_or(head, |end| &head[..end]);
     let tail = tail.find('\n').map_or(tail, |start| &tail[start + 1..]);
@@ -22,9 +22,5 @@ pub(super) fn of(text: &str) -> String {
 
 /// The beginning of a text.
 pub(super) fn cut(text: &str, most: usize) -> String {
-    text[..boundary(text, most.min(text.len()))].to_owned()
-}
-
-fn boundary(text: &str, at: usize) -> usize {
-    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    text[..text.floor_char_boundary(most)].to_owned()
 }

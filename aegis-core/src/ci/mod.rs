@@ -153,11 +153,7 @@ fn line(text: &str) -> String {
 
 /// The end of a log that is too long to be read.
 fn tail(log: &str) -> &str {
-    let mut from = log.len().saturating_sub(READ);
-    while !log.is_char_boundary(from) {
-        from += 1;
-    }
-    &log[from..]
+    &log[log.ceil_char_boundary(log.len().saturating_sub(READ))..]
 }
 
 /// A path of the repository: runners print those relative to where they run.

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::step::regex;
 use super::{Failed, Found, Runner, place};
 use crate::model::Location;
+use crate::trace::regex;
 
 /// `=== FAILURES ===` and the like.
 static PART: LazyLock<Regex> =

@@ -4,18 +4,14 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::trace::regex;
+
 /// What the runner of a job writes before a line: when it was printed.
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?m)^\u{feff}?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ?"));
 static COLOUR: LazyLock<Regex> = LazyLock::new(|| regex(r"\x1b\[[0-9;?]*[A-Za-z]"));
 static EXIT: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)(?:exit code|exited with|exit status:?) (-?\d{1,10})"));
-
-pub(super) fn regex(pattern: &str) -> Regex {
-    // A test compiles each of them, so this can't fail in the field.
-    #[allow(clippy::expect_used)]
-    Regex::new(pattern).expect("a pattern of the program compiles")
-}
 
 const GROUP: &str = "##[group]";
 const END: &str = "##[endgroup]";

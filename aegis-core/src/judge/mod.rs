@@ -175,18 +175,21 @@ fn doubtful(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig)
     let exercise = &evidence.exercise;
     let exercised = exercise.needed > 0 && exercise.enough();
     let seen = |f: &Finding<'_>| f.standing != Standing::Unknown;
-    // CPU alone does not stand in for what users feel, where that used to be measured.
     let measured = evidence.baseline.metrics.iter().any(|(m, _)| felt(m));
-    let sighted = findings.iter().any(|f| seen(f) && (f.felt() || !measured));
+    let sighted = if measured {
+        // Neither CPU alone stands in for what users feel nor does the silence of an error, where that
+        // used to be measured: a planner that was away for the whole watch has one look at its end, and
+        // a source may have gone.
+        findings.iter().any(|f| seen(f) && f.felt())
+    } else {
+        exercised || findings.iter().any(seen)
+    };
     let suspect = |f: &Finding<'_>| match f.standing {
         Standing::Rising => true,
         Standing::Settling | Standing::Worse => f.evidence >= config.proof() / 2.0,
         Standing::Fine | Standing::Unknown => false,
     };
     let unused = exercise.needed > 0 && !exercised;
-    // Nor does the silence of an error, where what users feel used to be measured: a planner that was
-    // away for the whole watch has one look at its end, and a source may have gone.
-    let sighted = sighted || (exercised && !measured);
     unused || !sighted || exercise.recurrences > 0 || findings.iter().any(suspect)
 }
 

@@ -215,6 +215,20 @@ pub struct Filter {
 }
 
 impl Batch {
+    /// Nothing yet, by whoever holds `lease` and knows the records up to `expected_seq`.
+    pub fn new(lease: &Lease, expected_seq: u64, phase: Phase) -> Self {
+        Self {
+            incident: lease.incident.clone(),
+            expected_seq,
+            fence: lease.fence,
+            entries: Vec::new(),
+            effects: Vec::new(),
+            letters: Vec::new(),
+            phase,
+            slot: SlotChange::Keep,
+        }
+    }
+
     /// `Invalid` unless the entries are numbered from `expected_seq` + 1 without gaps.
     pub fn check(&self) -> Result<()> {
         let wrong = (self.expected_seq + 1..).zip(&self.entries).find(|(seq, e)| *seq != e.seq);

@@ -75,11 +75,7 @@ impl Redacted {
     /// The text cut to at most `max` bytes, on a character boundary.
     #[must_use]
     pub fn truncated(&self, max: usize) -> Self {
-        let mut end = max.min(self.0.len());
-        while !self.0.is_char_boundary(end) {
-            end -= 1;
-        }
-        Self(self.0[..end].to_owned())
+        Self(self.0[..self.0.floor_char_boundary(max)].to_owned())
     }
 
     /// The first line.

@@ -121,9 +121,9 @@ impl Redactor {
         }
         let half = MAX_WORK / 2;
         // A part of a line may be a part of a secret, which no rule would know.
-        let head = &text[..floor(text, half)];
+        let head = &text[..text.floor_char_boundary(half)];
         let head = head.rfind('\n').map_or("", |end| &head[..end]);
-        let tail = &text[ceil(text, text.len() - half)..];
+        let tail = &text[text.ceil_char_boundary(text.len() - half)..];
         let tail = tail.find('\n').map_or("", |start| &tail[start + 1..]);
         let unread = text.len() - head.len() - tail.len();
         let kept = format!("{head}\n{}\n{tail}", gap(unread));
@@ -258,10 +258,10 @@ fn cap(text: Redacted, max: usize, unread: usize) -> Redacted {
     }
     let room = max.saturating_sub(gap(text.len() + unread).len() + 2);
     if room < 32 {
-        return Redacted(text[..apart(&text, floor(&text, max), false)].to_owned());
+        return Redacted(text[..apart(&text, text.floor_char_boundary(max), false)].to_owned());
     }
-    let head = apart(&text, floor(&text, room * 2 / 3), false);
-    let tail = apart(&text, ceil(&text, text.len() - room / 3), true);
+    let head = apart(&text, text.floor_char_boundary(room * 2 / 3), false);
+    let tail = apart(&text, text.ceil_char_boundary(text.len() - room / 3), true);
     // Whole lines read better, where that costs little.
     let head = text[..head].rfind('\n').filter(|at| *at > head / 2).unwrap_or(head);
     let tail = match text[tail..].find('\n') {
@@ -279,20 +279,6 @@ fn apart(text: &str, at: usize, forward: bool) -> usize {
         .take_while(|m| m.start() < at)
         .find(|m| at < m.end())
         .map_or(at, |m| if forward { m.end() } else { m.start() })
-}
-
-fn floor(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-fn ceil(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    at
 }
 
 #[cfg(test)]

@@ -115,3 +115,16 @@ pub async fn settle(
     }
     false
 }
+
+/// Waits for what goes by no planner's clock until it holds.
+///
+/// # Panics
+///
+/// Where it does not within a minute of real time, with `what`.
+pub async fn soon(what: &str, holds: impl AsyncFn() -> bool) {
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !holds().await {
+        assert!(std::time::Instant::now() < give_up, "not {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}

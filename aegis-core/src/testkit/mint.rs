@@ -1,7 +1,8 @@
-//! Orders for tests, cleared by the real policy gate.
+//! What tests need ready made; orders are cleared by the real policy gate.
 
 use crate::error::{Error, Result};
 use crate::id::{Confidence, EffectKey, EffectKind, IncidentId, Revision, ServiceName, Timestamp};
+use crate::machine::{Opened, Record, Settings};
 use crate::model::{
     Case, Fix, GateAnswer, GateReport, IncidentKind, Isolation, Score, SignalKind, Symptom,
     Verification,
@@ -9,6 +10,7 @@ use crate::model::{
 use crate::policy::{
     Autonomy, Clearance, Control, Permit, Policy, PolicyConfig, Question, Refusal, Standing,
 };
+use crate::port::NewIncident;
 use crate::redact::{Redacted, Redactor, Untrusted};
 use crate::stage::{MergeOrder, Order, RevertOrder};
 
@@ -24,6 +26,15 @@ pub fn case(service: &str, incident: &str) -> Case {
     let symptom = Symptom::new(at, "f1f1f1f1f1f1f1f1".into(), SignalKind::Error(None), title);
     let (incident, service) = (IncidentId::new(incident), ServiceName::new(service));
     Case::new(incident, service, IncidentKind::Crash, at, symptom)
+}
+
+/// An incident that `first` opens, and that reopens none.
+pub fn incident(id: &str, service: &str, first: Symptom) -> NewIncident {
+    let (id, service) = (IncidentId::new(id), ServiceName::new(service));
+    let (at, fingerprint, kind) = (first.at, first.fingerprint.clone(), IncidentKind::Crash);
+    let opened = Opened::new(id.clone(), service.clone(), kind, first, Settings::default());
+    let opened = Record::Opened(Box::new(opened));
+    NewIncident { id, service, fingerprint, kind, at, opened, reopen: None }
 }
 
 /// A verification of `fix` on `base` that passes everything.

@@ -14,5 +14,5 @@ pub mod stages;
 mod world;
 
 pub use chaos::{Chaos, Mischief};
-pub use clock::{ManualClock, settle};
+pub use clock::{ManualClock, settle, soon};
 pub use world::{Branch, Remote, World};

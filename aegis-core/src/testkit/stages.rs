@@ -9,12 +9,30 @@ use async_trait::async_trait;
 use super::{Remote, World};
 use crate::error::Result;
 use crate::id::{Confidence, Revision};
+use crate::judge::Statistical;
 use crate::model::{
     Case, Cause, Diagnosis, Fix, FixKind, Hypothesis, Location, Metric, Missing, Point, Query,
     Readings, Samples, Trigger, Verification,
 };
 use crate::patch::{Edit, Patch};
+use crate::planner::{Builder, Planner};
+use crate::policy::PolicyConfig;
 use crate::stage::{Diagnoser, FixGenerator, MetricSource, Verifier};
+
+/// A planner of these stages; setting one again replaces it.
+pub type Honest = Builder<Shop, KnowsTheLine, Offers, Passes, World, Statistical>;
+
+/// A planner of these stages over the world of `shop`, with two fixes to offer, each proven by 95%.
+pub fn honest(shop: &Shop, policy: PolicyConfig) -> Honest {
+    let world = &shop.world;
+    Planner::builder(policy)
+        .metrics(shop.clone())
+        .diagnoser(KnowsTheLine(world.clone()))
+        .fixes(Offers(2))
+        .verifier(Passes(95))
+        .deployer(world.clone())
+        .judge(Statistical::default())
+}
 
 /// The route that the bug of [`Shop`] is on.
 pub const ROUTE: &str = "GET /mean";

@@ -386,11 +386,7 @@ pub(super) fn first_word(line: &str) -> String {
 }
 
 fn cut(line: &str) -> &str {
-    let mut end = line.len().min(MAX_LINE);
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    &line[..end]
+    &line[..line.floor_char_boundary(MAX_LINE)]
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::Relation;
 use super::recorded::is_recorded;
 
 /// A regular expression that is part of the program.
-pub(super) fn regex(pattern: &str) -> Regex {
+pub(crate) fn regex(pattern: &str) -> Regex {
     // A test compiles each of them, so this can't fail in the field.
     #[allow(clippy::expect_used)]
     Regex::new(pattern).expect("a pattern of the program compiles")

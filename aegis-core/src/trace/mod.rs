@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use collect::{Block, BlockKind, Collector, CollectorConfig};
 pub use fingerprint::fingerprint_of_text;
+pub(crate) use line::regex;
 pub use mask::mask;
 pub use python::parse;
 pub use recorded::{Argument, RECORDED_MARKER, RecordedCall};

@@ -81,6 +81,10 @@ enum Came {
 }
 
 impl Call {
+    fn read(url: Url, accept: &'static str) -> Self {
+        Self { method: Method::GET, url, accept, body: None, again: true }
+    }
+
     fn is_write(&self) -> bool {
         self.method != Method::GET
     }
@@ -320,12 +324,6 @@ impl GitHub {
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Call {
-    fn read(url: Url, accept: &'static str) -> Self {
-        Self { method: Method::GET, url, accept, body: None, again: true }
     }
 }
 

@@ -5,7 +5,7 @@ mod tree;
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aegis_core::model::Commit;
 use aegis_core::port::{FileEntry, Repository};
@@ -38,8 +38,8 @@ struct Inner {
     /// `repos/OWNER/NAME`.
     path: String,
     branch: String,
-    trees: Mutex<VecDeque<(Revision, Arc<Tree>)>>,
-    commits: Mutex<VecDeque<Commit>>,
+    trees: Recent<Arc<Tree>>,
+    commits: Recent<Commit>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +71,11 @@ struct Described {
     message: String,
     author: Option<Signed>,
     committer: Option<Signed>,
+}
+
+/// A commit as Git has it, which is less to tell than what it changed.
+#[derive(Deserialize)]
+struct Bare {
     tree: Object,
 }
 
@@ -122,7 +127,7 @@ impl GitHubRepository {
             return Err(Error::denied(say).at("github"));
         }
         let branch = branch.map_or(about.default_branch, str::to_owned);
-        let (trees, commits) = (Mutex::default(), Mutex::default());
+        let (trees, commits) = (Recent::of(KEPT), Recent::of(COMMITS_KEPT));
         let inner = Inner { github, path, branch, trees, commits };
         let repository = Self { inner: Arc::new(inner) };
         repository.head().await?;
@@ -143,23 +148,16 @@ impl GitHubRepository {
         format!("{}/{path}", self.inner.path)
     }
 
-    /// One commit, with the files that it touched.
-    async fn commit(&self, at: &Revision) -> Result<Listed> {
-        let path = self.at(&format!("commits/{}", checked(at)?));
-        self.inner.github.get(&path).await.map_err(|failure| unknown(failure, at))
-    }
-
     /// The tree of a commit, which is kept.
     async fn files(&self, at: &Revision) -> Result<Arc<Tree>> {
-        let find = |(revision, _): &&(Revision, Arc<Tree>)| revision == at;
-        if let Some((_, tree)) = lock(&self.inner.trees).iter().find(find) {
-            return Ok(Arc::clone(tree));
+        if let Some(tree) = self.inner.trees.get(at) {
+            return Ok(tree);
         }
-        let id = self.commit(at).await?.commit.tree.sha;
+        let path = self.at(&format!("git/commits/{}", checked(at)?));
+        let bare = self.inner.github.get::<Bare>(&path).await;
+        let id = bare.map_err(|failure| unknown(failure, at))?.tree.sha;
         let tree = Arc::new(Tree::read(&self.inner.github, &self.inner.path, &id).await?);
-        let mut kept = lock(&self.inner.trees);
-        kept.push_front((at.clone(), Arc::clone(&tree)));
-        kept.truncate(KEPT);
+        self.inner.trees.keep(at.clone(), Arc::clone(&tree));
         Ok(tree)
     }
 
@@ -169,14 +167,14 @@ impl GitHubRepository {
     }
 
     /// What a commit is, with the files that it touched; kept.
-    async fn described(&self, revision: Revision) -> Result<Commit> {
-        if let Some(known) = lock(&self.inner.commits).iter().find(|c| c.revision == revision) {
-            return Ok(known.clone());
+    async fn commit(&self, at: Revision) -> Result<Commit> {
+        if let Some(known) = self.inner.commits.get(&at) {
+            return Ok(known);
         }
-        let commit = described(self.commit(&revision).await?)?;
-        let mut kept = lock(&self.inner.commits);
-        kept.push_front(commit.clone());
-        kept.truncate(COMMITS_KEPT);
+        let path = self.at(&format!("commits/{}", checked(&at)?));
+        let listed = self.inner.github.get(&path).await.map_err(|failure| unknown(failure, &at))?;
+        let commit = described(listed)?;
+        self.inner.commits.keep(at, commit.clone());
         Ok(commit)
     }
 }
@@ -228,7 +226,7 @@ impl Repository for GitHubRepository {
         let mut history = Vec::with_capacity(listed.len());
         for (n, commit) in listed.into_iter().enumerate() {
             history.push(match n < DETAILED {
-                true => self.described(Revision::new(commit.sha)).await?,
+                true => self.commit(Revision::new(commit.sha)).await?,
                 false => described(commit)?,
             });
         }
@@ -255,9 +253,32 @@ impl Repository for GitHubRepository {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Each holds a cache that is valid after every single change.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What was read of single revisions, which never changes; the oldest is forgotten first.
+#[derive(Debug)]
+struct Recent<T> {
+    most: usize,
+    kept: Mutex<VecDeque<(Revision, T)>>,
+}
+
+impl<T: Clone> Recent<T> {
+    fn of(most: usize) -> Self {
+        Self { most, kept: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Revision, T)>> {
+        // It is valid after every single change.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, at: &Revision) -> Option<T> {
+        self.lock().iter().find(|(revision, _)| revision == at).map(|(_, known)| known.clone())
+    }
+
+    fn keep(&self, at: Revision, known: T) {
+        let mut kept = self.lock();
+        kept.push_front((at, known));
+        kept.truncate(self.most);
+    }
 }
 
 fn described(listed: Listed) -> Result<Commit> {

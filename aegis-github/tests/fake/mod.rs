@@ -104,6 +104,7 @@ impl Fake {
             .route("/repos/acme/shop/git/ref/heads/{*branch}", get(objects::branch))
             .route("/repos/acme/shop/commits", get(objects::commits))
             .route("/repos/acme/shop/commits/{sha}", get(objects::commit))
+            .route("/repos/acme/shop/git/commits/{sha}", get(objects::bare))
             .route("/repos/acme/shop/git/trees/{sha}", get(objects::tree))
             .route("/repos/acme/shop/git/blobs/{sha}", get(objects::blob))
             .route("/repos/acme/shop/tarball/{sha}", get(objects::tarball))
@@ -122,6 +123,13 @@ impl Fake {
         fake.git(&["clone", "-q", "--bare", ".", "../shop.git"]);
         fake.git(&["remote", "add", "origin", "../shop.git"]);
         fake
+    }
+
+    /// Ends it; from here on nobody is there.
+    pub(crate) async fn stop(mut self) {
+        self.server.abort();
+        // It was ended, which is what its task says.
+        let _ = (&mut self.server).await;
     }
 
     /// Runs git in the working copy; what it prints.

@@ -62,7 +62,6 @@ fn shown(repository: &Repository, commit: &Commit<'_>, files: bool) -> Value {
         "commit": {
             "message": commit.message().unwrap(),
             "author": who, "committer": who,
-            "tree": { "sha": commit.tree_id().to_string() },
         },
         "parents": parents,
     });
@@ -78,6 +77,17 @@ pub(super) async fn commit(State(shared): State<Shared>, Path(sha): Path<String>
     match Oid::from_str(&sha).and_then(|id| repository.find_commit(id)) {
         Ok(commit) => Json(shown(&repository, &commit, true)).into_response(),
         Err(_) => refused(422, &format!("No commit found for SHA: {sha}")),
+    }
+}
+
+pub(super) async fn bare(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
+    let repository = open(&shared);
+    match Oid::from_str(&sha).and_then(|id| repository.find_commit(id)) {
+        Ok(commit) => {
+            let tree = json!({ "sha": commit.tree_id().to_string() });
+            Json(json!({ "sha": sha, "tree": tree })).into_response()
+        }
+        Err(_) => refused(404, "Not Found"),
     }
 }
 

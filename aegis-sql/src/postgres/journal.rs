@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::commit::{self, Failed};
 use super::error::{failed, is_unknown};
-use super::news::{self, News};
+use super::news::News;
 use super::{PostgresConfig, counter, lease, letter, open, read, schema};
 use crate::row::{Body, control_body, letter_body};
 
@@ -178,9 +178,7 @@ impl Journal for PostgresJournal {
     }
 
     async fn release(&self, lease: &Lease) -> Result<()> {
-        lease::release(&self.pool, lease).await?;
-        news::given_back(&self.pool, &lease.incident).await;
-        Ok(())
+        lease::release(&self.pool, lease).await
     }
 
     async fn tell(&self, id: &IncidentId, message: Message) -> Result<u64> {

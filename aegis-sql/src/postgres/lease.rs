@@ -41,10 +41,13 @@ const RENEW: &str = "UPDATE incident SET lease_owner = $3,
         lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $4
     WHERE id = $1 AND fence = $2 AND lease_owner IS NOT NULL";
 
+/// Who waits for work is told that nobody drives it, where it is still open.
 const RELEASE: &str = "UPDATE incident SET
         lease_owner = CASE WHEN fence = $2 THEN NULL ELSE lease_owner END,
         lease_until = CASE WHEN fence = $2 THEN 0 ELSE lease_until END
-    WHERE id = $1";
+    WHERE id = $1
+    RETURNING CASE WHEN NOT closed AND lease_owner IS NULL
+        THEN pg_notify(current_schema(), '')::text END";
 
 pub(super) async fn claim(
     pool: &PgPool,

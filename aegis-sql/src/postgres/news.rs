@@ -6,7 +6,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aegis_core::IncidentId;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -17,9 +16,6 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(30);
 /// Between two looks whether anybody listens: whose runtime the listener was on may have ended.
 const AGAIN: Duration = Duration::from_secs(30);
-
-const GIVEN_BACK: &str = "SELECT pg_notify(current_schema(), '') FROM incident
-    WHERE id = $1 AND NOT closed AND lease_owner IS NULL";
 
 /// What was heard by all who share a journal, over one connection of its own that is made when
 /// somebody first waits.
@@ -101,12 +97,5 @@ async fn hear(
         // At first too, and after a connection was lost: something may have been missed.
         heard.send_modify(|heard| *heard += 1);
         listener.try_recv().await?;
-    }
-}
-
-/// Tells that nobody drives an incident that is open.
-pub(super) async fn given_back(pool: &PgPool, id: &IncidentId) {
-    if let Err(e) = sqlx::query(GIVEN_BACK).bind(id.as_str()).execute(pool).await {
-        tracing::debug!(target: "aegis", incident_id = %id, error = %e, "not told that it is free");
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_core::judge::Statistical;
 use aegis_core::machine::{Phase, Record, Said};
-use aegis_core::planner::{Handle, Planner, PlannerConfig, ServiceConfig};
+use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{Journal, Lease, Message, SystemClock};
-use aegis_core::testkit::World;
-use aegis_core::testkit::stages::{KnowsTheLine, Offers, Passes, Shop};
+use aegis_core::testkit::stages::{Shop, honest};
+use aegis_core::testkit::{World, soon};
 use aegis_core::{IncidentId, Revision};
 use aegis_sql::testkit::Cluster;
 use aegis_sql::{PostgresConfig, PostgresJournal};
@@ -21,27 +20,13 @@ use crate::shop::{LONG, held, new};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn soon(what: &str, holds: impl AsyncFn() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "not {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// A planner that looks by itself once in an hour.
 fn planner(journal: PostgresJournal) -> Handle {
     let mut config = PlannerConfig::new().with_lease(LONG * 3);
     config.mail_every = LONG;
     let clock = Arc::new(SystemClock);
-    let world = World::new(clock, Revision::new("0"));
-    Planner::builder(PolicyConfig::new(Autonomy::Observe))
-        .metrics(Shop::new(world.clone()))
-        .diagnoser(KnowsTheLine(world.clone()))
-        .fixes(Offers(1))
-        .verifier(Passes(95))
-        .deployer(world)
-        .judge(Statistical::default())
+    let shop = Shop::new(World::new(clock, Revision::new("0")));
+    honest(&shop, PolicyConfig::new(Autonomy::Observe))
         .service(ServiceConfig::new("shop"))
         .config(config)
         .journal(Arc::new(journal))

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aegis_core::judge::Statistical;
 use aegis_core::machine::Incident;
-use aegis_core::planner::{Planner, PlannerConfig, ServiceConfig};
+use aegis_core::planner::{PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{Journal, SystemClock};
 use aegis_core::testkit::World;
-use aegis_core::testkit::stages::{KnowsTheLine, Offers, Passes, Shop};
+use aegis_core::testkit::stages::{Shop, honest};
 use aegis_core::{Error, Revision};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -106,15 +105,9 @@ async fn replay(journal: Arc<dyn Journal>) -> Result<()> {
 /// Drives every incident by a planner.
 async fn drive(journal: Arc<dyn Journal>) -> Result<()> {
     let clock = Arc::new(SystemClock);
-    let world = World::new(clock, Revision::new("4f2a9c1"));
+    let shop = Shop::new(World::new(clock, Revision::new("4f2a9c1")));
     let config = PlannerConfig::new();
-    let planner = Planner::builder(PolicyConfig::new(Autonomy::Propose))
-        .metrics(Shop::new(world.clone()))
-        .diagnoser(KnowsTheLine(world.clone()))
-        .fixes(Offers(1))
-        .verifier(Passes(95))
-        .deployer(world)
-        .judge(Statistical::default())
+    let planner = honest(&shop, PolicyConfig::new(Autonomy::Propose))
         .service(ServiceConfig::new("shop"))
         .config(config)
         .journal(journal)

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use aegis_core::machine::{Phase, Record};
 use aegis_core::model::{Diagnosis, SignalKind, Symptom};
 use aegis_core::port::{Journal, Lease};
-use aegis_core::testkit::mint::redacted;
+use aegis_core::testkit::mint::{incident, redacted};
 use aegis_core::{Error, Fingerprint, Revision, Timestamp, trace};
 use aegis_sql::{PostgresConfig, PostgresJournal, SqliteJournal};
 use tokio::runtime::Runtime;
 
 use crate::Result;
 use crate::child::{JOURNAL, ROLE};
-use crate::rounds::{LONG, opened_by, percentile, recorded};
+use crate::rounds::{LONG, percentile, recorded};
 
 /// Open incidents.
 pub(crate) const MANY: usize = 10_000;
@@ -111,7 +111,8 @@ where
 /// Opens them all, each diagnosed without a result, so that it waits for a person.
 async fn open(journal: &Arc<dyn Journal>) -> Result<()> {
     spread((0..MANY).collect(), |n| {
-        let (journal, new) = (Arc::clone(journal), opened_by(&format!("many-{n:05}"), symptom(n)));
+        let (journal, new) =
+            (Arc::clone(journal), incident(&format!("many-{n:05}"), "shop", symptom(n)));
         async move { journal.open(new).await.map(drop) }
     })
     .await?;

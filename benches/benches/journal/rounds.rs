@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aegis_core::machine::{Entry, Opened, Phase, Record, Settings};
-use aegis_core::model::{IncidentKind, SignalKind, Symptom};
-use aegis_core::port::{Batch, Journal, Lease, NewIncident, SlotChange};
-use aegis_core::testkit::mint::redacted;
-use aegis_core::{Error, IncidentId, ServiceName, Timestamp};
+use aegis_core::machine::{Entry, Phase, Record};
+use aegis_core::model::{SignalKind, Symptom};
+use aegis_core::port::{Batch, Journal, Lease, NewIncident};
+use aegis_core::testkit::mint;
+use aegis_core::{Error, Timestamp};
 
 use crate::Result;
 
@@ -19,22 +19,8 @@ pub(crate) const LONG: Duration = Duration::from_secs(3_600);
 
 /// An incident of the service `shop` that its id alone makes different from others.
 pub(crate) fn new(id: &str) -> NewIncident {
-    let first = Symptom::new(
-        Timestamp::from_ms(0),
-        id.into(),
-        SignalKind::Error(None),
-        redacted("it broke"),
-    );
-    opened_by(id, first)
-}
-
-/// An incident of the service `shop` that this symptom opens.
-pub(crate) fn opened_by(id: &str, first: Symptom) -> NewIncident {
-    let (incident, service) = (IncidentId::new(id), ServiceName::new("shop"));
-    let (at, fingerprint, kind) = (first.at, first.fingerprint.clone(), IncidentKind::Crash);
-    let opened = Opened::new(incident.clone(), service.clone(), kind, first, Settings::default());
-    let opened = Record::Opened(Box::new(opened));
-    NewIncident { id: incident, service, fingerprint, kind, at, opened, reopen: None }
+    let (at, kind) = (Timestamp::from_ms(0), SignalKind::Error(None));
+    mint::incident(id, "shop", Symptom::new(at, id.into(), kind, mint::redacted("it broke")))
 }
 
 /// What one transition writes.
@@ -51,16 +37,8 @@ pub(crate) fn transition(lease: &Lease, seq: u64) -> Batch {
 /// The transition that one record makes.
 pub(crate) fn recorded(lease: &Lease, seq: u64, record: Record, phase: Phase) -> Batch {
     let at = Timestamp::from_ms(seq.cast_signed());
-    Batch {
-        incident: lease.incident.clone(),
-        expected_seq: seq,
-        fence: lease.fence,
-        entries: vec![Entry { seq: seq + 1, at, record }],
-        effects: Vec::new(),
-        letters: Vec::new(),
-        phase,
-        slot: SlotChange::Keep,
-    }
+    let entries = vec![Entry { seq: seq + 1, at, record }];
+    Batch { entries, ..Batch::new(lease, seq, phase) }
 }
 
 /// Incidents under lease, each with the sequence of its last record, and a producer for each.

@@ -37,7 +37,10 @@ pub(super) async fn check(journal: &dyn Archive, as_json: bool) -> Result<()> {
     let (mut checked, mut broken) = (0, Vec::new());
     let mut filter = Filter::new().limit(PAGE);
     loop {
-        let page = journal.list(&filter).await?;
+        let page = page(journal, &mut filter).await?;
+        if page.is_empty() {
+            break;
+        }
         for row in &page {
             match journal.check(&row.id).await {
                 Ok(_) => checked += 1,
@@ -46,10 +49,6 @@ pub(super) async fn check(journal: &dyn Archive, as_json: bool) -> Result<()> {
                 Err(e) if e.kind() == ErrorKind::Internal => broken.push(e.to_string()),
                 Err(e) => return Err(e),
             }
-        }
-        match page.last() {
-            Some(last) => filter = filter.before(last.id.clone()),
-            None => break,
         }
     }
     if as_json {
@@ -96,13 +95,21 @@ async fn count(journal: &dyn Archive, before: Timestamp) -> Result<usize> {
     let mut filter = Filter::new().open(false).limit(PAGE);
     let mut old = 0;
     loop {
-        let page: Vec<Summary> = journal.list(&filter).await?;
-        old += page.iter().filter(|row| row.updated_at < before).count();
-        match page.last() {
-            Some(last) => filter = filter.before(last.id.clone()),
-            None => return Ok(old),
+        let page = page(journal, &mut filter).await?;
+        if page.is_empty() {
+            return Ok(old);
         }
+        old += page.iter().filter(|row| row.updated_at < before).count();
     }
+}
+
+/// What the filter says next; empty at the end.
+async fn page(journal: &dyn Archive, filter: &mut Filter) -> Result<Vec<Summary>> {
+    let page = journal.list(filter).await?;
+    if let Some(last) = page.last() {
+        filter.before = Some(last.id.clone());
+    }
+    Ok(page)
 }
 
 fn good(text: String) {

@@ -4,13 +4,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{Digest, EffectKey, EffectKind, Fingerprint, IncidentId, ServiceName, Timestamp};
-use crate::machine::{self, Entry, Phase, Record, Settings};
-use crate::model::{IncidentKind, SignalKind, Symptom};
+use crate::id::{Digest, EffectKey, EffectKind, IncidentId, ServiceName, Timestamp};
+use crate::machine::{Entry, Phase, Record};
+use crate::model::{SignalKind, Symptom};
 use crate::port::{
     Batch, Effect, EffectStatus, Fence, Journal, Lease, NewIncident, Opened, SlotChange, Stored,
 };
-use crate::testkit::mint::redacted;
+use crate::testkit::mint::{self, redacted};
 
 /// Long enough never to run out in a test.
 pub(super) const LONG: Duration = Duration::from_secs(3_600);
@@ -67,20 +67,7 @@ pub(super) fn symptom(fingerprint: &str, ms: i64) -> Symptom {
 
 /// An incident of `service` with `fingerprint`, opened at `ms`.
 pub(super) fn new(id: &str, service: &str, fingerprint: &str, ms: i64) -> NewIncident {
-    let (id, service) = (IncidentId::new(id), ServiceName::new(service));
-    let kind = IncidentKind::Crash;
-    let first = symptom(fingerprint, ms);
-    let settings = Settings::default();
-    let opened = machine::Opened::new(id.clone(), service.clone(), kind, first, settings);
-    NewIncident {
-        id,
-        service,
-        fingerprint: Fingerprint::new(fingerprint),
-        kind,
-        at: at(ms),
-        opened: Record::Opened(Box::new(opened)),
-        reopen: None,
-    }
+    mint::incident(id, service, symptom(fingerprint, ms))
 }
 
 /// An incident that reopens what was closed after `horizon`.
@@ -107,16 +94,8 @@ pub(super) async fn claim(journal: &dyn Journal, says: &Says, owner: &str, id: &
 /// `records` after `seq`, in `phase`.
 pub(super) fn batch(lease: &Lease, seq: u64, phase: Phase, records: Vec<Record>) -> Batch {
     let place = |(seq, record)| Entry { seq, at: at(i64::try_from(seq).unwrap_or(0)), record };
-    Batch {
-        incident: lease.incident.clone(),
-        expected_seq: seq,
-        fence: lease.fence,
-        entries: (seq + 1..).zip(records).map(place).collect(),
-        effects: Vec::new(),
-        letters: Vec::new(),
-        phase,
-        slot: SlotChange::Keep,
-    }
+    let entries = (seq + 1..).zip(records).map(place).collect();
+    Batch { entries, ..Batch::new(lease, seq, phase) }
 }
 
 /// A batch that changes only the slot.
