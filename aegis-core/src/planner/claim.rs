@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::driver::{Command, Driver};
 use super::engine::Engine;
+use super::mail::RETRY;
 use crate::error::Result;
 use crate::id::{IncidentId, ServiceName};
 use crate::port::{Fence, Lease};
@@ -40,12 +42,12 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Claims what there is room for.
+    /// Claims what there is room for; returns after how long to look again, at the latest.
     ///
     /// One question to the journal is enough while it has less to give than any service has room for.
     /// Otherwise the services take turns, so that those with many open incidents leave room for those
     /// with few.
-    pub(super) async fn claim(&mut self, engine: &Arc<Engine>, tasks: &mut JoinSet<()>) {
+    pub(super) async fn claim(&mut self, engine: &Arc<Engine>, tasks: &mut JoinSet<()>) -> Duration {
         let _busy = engine.busy();
         engine.unclaimed.store(false, Ordering::SeqCst);
         // Set before anything is driven: room that is made meanwhile is not missed.
@@ -55,9 +57,16 @@ impl Claims {
         } else {
             all_at_once(engine, tasks).await
         };
+        let regular = engine.config.lease / 3;
         match done {
-            Ok(more) => engine.contended.store(more, Ordering::SeqCst),
-            Err(e) => tracing::warn!(target: "aegis", error = %e, "can't claim incidents"),
+            Ok(more) => {
+                engine.contended.store(more, Ordering::SeqCst);
+                regular
+            }
+            Err(e) => {
+                tracing::warn!(target: "aegis", error = %e, "can't claim incidents");
+                regular.min(RETRY)
+            }
         }
     }
 

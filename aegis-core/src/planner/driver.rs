@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Busy, Engine};
+use super::mail::RETRY;
 use super::observer::jittered;
 use super::{notices, watches};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{EffectKey, IncidentId, Timestamp};
 use crate::machine::{Entry, Incident, Phase, Record, Step};
 use crate::port::{self, Batch, EffectStatus, Lease, Message, SlotChange};
@@ -79,7 +80,7 @@ impl Driver {
 
     async fn drive(&mut self, stopping: &mut watch::Receiver<bool>) {
         let engine = Arc::clone(&self.engine);
-        let Some(mut incident) = Box::pin(self.load()).await else {
+        let Ok(mut incident) = Box::pin(self.load()).await else {
             // Given back at once it would be claimed at once, for as long as it can't be loaded.
             self.at_work = None;
             let _idle = engine.idle(&self.lease);
@@ -121,11 +122,7 @@ impl Driver {
                 _ => {
                     let id = &incident.case.incident;
                     tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not journaled");
-                    let again = self.engine.now().plus(self.engine.config.lease / 10);
-                    self.at_work = None;
-                    self.engine.clock.sleep_until(again).await;
-                    self.at_work = Some(self.engine.busy());
-                    match Box::pin(self.load()).await {
+                    match Box::pin(self.load_again()).await {
                         Some(loaded) => incident = loaded,
                         None => break,
                     }
@@ -134,7 +131,23 @@ impl Driver {
         }
     }
 
-    async fn load(&self) -> Option<Incident> {
+    /// Loads the incident once the journal can be reached; nothing where it never can be.
+    ///
+    /// Until then the lease may run out, which ends the driver.
+    async fn load_again(&mut self) -> Option<Incident> {
+        loop {
+            let again = self.engine.now().plus(RETRY.min(self.engine.config.lease / 10));
+            self.at_work = None;
+            self.engine.clock.sleep_until(again).await;
+            self.at_work = Some(self.engine.busy());
+            match self.load().await {
+                Err(e) if e.retry() != Retry::Never => {}
+                loaded => return loaded.ok(),
+            }
+        }
+    }
+
+    async fn load(&self) -> Result<Incident> {
         let id = &self.lease.incident;
         let loaded = match self.engine.journal.load(id).await {
             Ok(Some(stored)) => {
@@ -147,12 +160,9 @@ impl Driver {
         // The stages here know nothing of a service that another planner on this journal looks after.
         let ours =
             |incident: Incident| self.engine.service(&incident.case.service).map(|_| incident);
-        loaded
-            .and_then(ours)
-            .map_err(|e| {
-                tracing::error!(target: "aegis", incident_id = %id, error = %e, "can't be loaded");
-            })
-            .ok()
+        loaded.and_then(ours).inspect_err(
+            |e| tracing::error!(target: "aegis", incident_id = %id, error = %e, "can't be loaded"),
+        )
     }
 
     /// Whoever spoke to an incident as its driver ended is told so.
@@ -247,7 +257,7 @@ impl Driver {
         match self.commit_answer(incident, records, vec![letter]).await {
             // It was handed over twice, and answered before.
             Err(e) if e.kind() == ErrorKind::Conflict => Ok(()),
-            done => done,
+            done => done.inspect_err(|_| self.engine.unanswered(letter)),
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::claim::Place;
 use super::crew::Crew;
 use super::elsewhere::Elsewhere;
+use super::mail::Handed;
 use super::normal::Normal;
 use super::sightings::Sightings;
 use super::storm::Storms;
@@ -109,6 +110,7 @@ pub(super) struct Engine {
     pub(super) work: Notify,
     /// Wakes who fetches messages: some may wait.
     pub(super) post: Notify,
+    pub(super) handed: Mutex<Handed>,
     /// Whether the dispatcher was woken and has not looked yet.
     pub(super) unclaimed: AtomicBool,
     /// Whether the journal may have more to be driven than there was room for.
@@ -167,6 +169,7 @@ impl Engine {
             memory: Mutex::default(),
             work: Notify::new(),
             post: Notify::new(),
+            handed: Mutex::default(),
             unclaimed: AtomicBool::new(false),
             contended: AtomicBool::new(false),
             slots: watch::Sender::new(0),

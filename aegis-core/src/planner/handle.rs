@@ -249,8 +249,8 @@ async fn dispatch(engine: Arc<Engine>) {
         while let Some(ended) = tasks.try_join_next() {
             report(&ended);
         }
-        claims.claim(&engine, &mut tasks).await;
-        let again = engine.now().plus(engine.config.lease / 3);
+        let pause = claims.claim(&engine, &mut tasks).await;
+        let again = engine.now().plus(pause);
         tokio::select! {
             () = engine.work.notified() => {}
             () = engine.clock.sleep_until(again) => {}

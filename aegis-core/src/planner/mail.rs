@@ -12,8 +12,14 @@ use crate::error::Result;
 use crate::id::IncidentId;
 use crate::port::{Letter, Message};
 
+/// When each message that still waits was handed over, by its number.
+pub(super) type Handed = BTreeMap<u64, Instant>;
+
 /// Messages fetched at once.
 const MOST: usize = 256;
+
+/// After how long a look that failed is repeated: what it was woken for still waits.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// After how long a message that was handed over and still waits is handed over again: its driver may
 /// have ended before it answered.
@@ -24,7 +30,6 @@ pub(super) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.subscribe();
     let mut tick = tokio::time::interval(engine.config.mail_every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut handed: BTreeMap<u64, Instant> = BTreeMap::new();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -35,13 +40,17 @@ pub(super) async fn run(engine: Arc<Engine>) {
             continue;
         }
         match engine.journal.letters(&engine.owner, MOST).await {
-            Ok(letters) => hand_out(&engine, letters, &mut handed),
-            Err(e) => tracing::warn!(target: "aegis", error = %e, "can't read messages"),
+            Ok(letters) => hand_out(&engine, letters),
+            Err(e) => {
+                tracing::warn!(target: "aegis", error = %e, "can't read messages");
+                tick.reset_after(engine.config.mail_every.min(RETRY));
+            }
         }
     }
 }
 
-fn hand_out(engine: &Engine, letters: Vec<Letter>, handed: &mut BTreeMap<u64, Instant>) {
+fn hand_out(engine: &Engine, letters: Vec<Letter>) {
+    let mut handed = engine.lock(&engine.handed);
     handed.retain(|number, _| letters.iter().any(|letter| letter.number == *number));
     for letter in letters {
         let recently = handed.get(&letter.number).is_some_and(|at| at.elapsed() < AGAIN);
@@ -54,6 +63,12 @@ fn hand_out(engine: &Engine, letters: Vec<Letter>, handed: &mut BTreeMap<u64, In
 }
 
 impl Engine {
+    /// Has a message handed over again whose answer could not be journaled.
+    pub(super) fn unanswered(&self, letter: u64) {
+        self.lock(&self.handed).remove(&letter);
+        self.post.notify_one();
+    }
+
     /// Hands a message to whoever drives an incident, in this process or in another.
     pub(super) async fn send_anywhere(&self, id: &IncidentId, message: Message) -> Result<()> {
         if self.driver_of(id).is_none() {
