@@ -1,6 +1,7 @@
 //! A service with hundreds of open incidents leaves room for those of others.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,12 +9,14 @@ use aegis_core::machine::Phase;
 use aegis_core::model::{Case, Diagnosis, Event, Signal};
 use aegis_core::planner::{Handle, PlannerConfig, ServiceConfig, StormConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
-use aegis_core::port::{Clock, Filter, Intake, Journal, Receipt};
+use aegis_core::port::{
+    Clock, Filter, Intake, Journal, JournalLayer, Lease, MemoryJournal, Receipt, Stored,
+};
 use aegis_core::redact::Untrusted;
 use aegis_core::stage::Diagnoser;
 use aegis_core::testkit::stages::honest;
 use aegis_core::testkit::{settle, soon};
-use aegis_core::{Result, ServiceName};
+use aegis_core::{IncidentId, Result, ServiceName};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
@@ -67,10 +70,21 @@ impl Diagnoser for Slow {
 }
 
 fn start(bed: &Bed, services: &[&str], diagnoser: &Slow, config: PlannerConfig) -> Handle {
+    let journal = Arc::clone(&bed.journal) as Arc<dyn Journal>;
+    start_on(bed, journal, services, diagnoser, config)
+}
+
+fn start_on(
+    bed: &Bed,
+    journal: Arc<dyn Journal>,
+    services: &[&str],
+    diagnoser: &Slow,
+    config: PlannerConfig,
+) -> Handle {
     let mut builder = honest(&bed.shop, PolicyConfig::new(Autonomy::Observe))
         .diagnoser(diagnoser.clone())
         .config(config.with_storm(StormConfig::new().with_threshold(0, Duration::from_secs(1))))
-        .journal(Arc::clone(&bed.journal) as Arc<dyn Journal>)
+        .journal(journal)
         .clock(Arc::new(bed.clock.clone()));
     for service in services {
         builder = builder.service(ServiceConfig::new(*service));
@@ -130,6 +144,74 @@ async fn services_that_are_all_in_trouble_take_turns() {
         |name: &str| slow.with(|calls| calls.done.iter().filter(|s| s.as_str() == name).count());
     let turns = names.map(had);
     assert!(turns.iter().all(|turns| *turns >= 2), "{turns:?}");
+}
+
+/// The journal of a test, which counts.
+#[derive(Debug, Default)]
+struct Counted {
+    inner: Arc<MemoryJournal>,
+    claims: AtomicUsize,
+    loads: AtomicUsize,
+}
+
+#[async_trait]
+impl JournalLayer for Counted {
+    fn inner(&self) -> &dyn Journal {
+        &*self.inner
+    }
+
+    async fn claim(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        self.inner.claim(owner, services, ttl, limit).await
+    }
+
+    async fn claim_waiting(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        self.inner.claim_waiting(owner, services, ttl, limit).await
+    }
+
+    async fn load(&self, id: &IncidentId) -> Result<Option<Stored>> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.inner.load(id).await
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_taken_over_at_once_and_takes_no_room() {
+    let bed = Bed::new();
+    let slow = Slow::sparing("shop");
+    let first = start(&bed, &["shop", "rates"], &slow, PlannerConfig::new());
+    trouble(&bed, &first, "shop", 300).await;
+    let waiting = async || {
+        let rows = first.list(&Filter::new()).await.unwrap();
+        rows.iter().filter(|row| row.phase == Phase::AwaitingHuman).count() == 300
+    };
+    assert!(settle(&bed.clock, &first, Duration::from_secs(600), waiting).await);
+    first.shutdown().await.unwrap();
+
+    let mut config = PlannerConfig::new().with_drivers_per_service(1);
+    config.drivers = 1;
+    let journal = Arc::new(Counted { inner: Arc::clone(&bed.journal), ..Counted::default() });
+    let counted = Arc::clone(&journal) as Arc<dyn Journal>;
+    let handle = start_on(&bed, counted, &["shop", "rates"], &slow, config);
+    soon("loaded", async || journal.loads.load(Ordering::SeqCst) == 300).await;
+    let claims = journal.claims.load(Ordering::SeqCst);
+    assert!(claims <= 10, "{claims} claims for 300 incidents");
+    trouble(&bed, &handle, "rates", 1).await;
+    slow.permits.add_permits(1);
+    soon("diagnosed", async || slow.with(|calls| calls.done.ends_with(&["rates".into()]))).await;
 }
 
 #[test]

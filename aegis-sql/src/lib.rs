@@ -33,6 +33,8 @@
 mod archive;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod chain;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod claim;
 mod owner;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -15,6 +15,9 @@ use crate::error::Result;
 use crate::id::{IncidentId, ServiceName};
 use crate::port::{Fence, Lease};
 
+/// Incidents that wait for a person and are claimed at once.
+const WAITING: usize = 256;
+
 /// A driver among those that are at work.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -55,7 +58,7 @@ impl Claims {
         let done = if contended {
             self.in_turns(engine, tasks).await
         } else {
-            all_at_once(engine, tasks).await
+            at_first(engine, tasks).await
         };
         let regular = engine.config.lease / 3;
         match done {
@@ -122,15 +125,51 @@ async fn drive(
 ) -> Result<usize> {
     let leases = engine.journal.claim(&engine.owner, services, engine.config.lease, most).await?;
     let got = leases.len();
+    enter(engine, tasks, services, leases, false);
+    Ok(got)
+}
+
+/// Claims what there is, as far as there is room, and all that waits for a person where there may be
+/// more; whether there may.
+async fn at_first(engine: &Arc<Engine>, tasks: &mut JoinSet<()>) -> Result<bool> {
+    let more = all_at_once(engine, tasks).await?;
+    if more {
+        all_that_wait(engine, tasks).await?;
+    }
+    Ok(more)
+}
+
+/// Claims all that wait for a person, whose drivers take no room.
+async fn all_that_wait(engine: &Arc<Engine>, tasks: &mut JoinSet<()>) -> Result<()> {
+    let services: Vec<ServiceName> = engine.services.iter().map(|s| s.name.clone()).collect();
+    let (journal, lease) = (&engine.journal, engine.config.lease);
+    while !*engine.stopping.borrow() {
+        let leases = journal.claim_waiting(&engine.owner, &services, lease, WAITING).await?;
+        let got = leases.len();
+        enter(engine, tasks, &services, leases, true);
+        if got < WAITING {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Drives what was claimed, each in a task of its own.
+fn enter(
+    engine: &Arc<Engine>,
+    tasks: &mut JoinSet<()>,
+    services: &[ServiceName],
+    leases: Vec<Lease>,
+    idle: bool,
+) {
     for lease in leases {
         let (send, receive) = mpsc::channel(64);
-        engine.entered(&lease, send);
+        engine.entered(&lease, send, idle);
         if let [service] = services {
             engine.is_of(&lease, service);
         }
         tasks.spawn(Driver::new(Arc::clone(engine), lease, receive).run());
     }
-    Ok(got)
 }
 
 /// A driver that keeps nobody else from being driven while this lives.
@@ -147,8 +186,8 @@ impl Drop for Idle<'_> {
 
 impl Engine {
     /// Remembers who drives an incident.
-    pub(super) fn entered(&self, lease: &Lease, commands: mpsc::Sender<Command>) {
-        let place = Place { fence: lease.fence, commands, service: None, idle: false };
+    pub(super) fn entered(&self, lease: &Lease, commands: mpsc::Sender<Command>, idle: bool) {
+        let place = Place { fence: lease.fence, commands, service: None, idle };
         self.lock(&self.drivers).insert(lease.incident.clone(), place);
     }
 

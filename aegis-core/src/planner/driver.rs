@@ -149,6 +149,8 @@ impl Driver {
 
     async fn load(&self) -> Result<Incident> {
         let id = &self.lease.incident;
+        // Nobody closes it.
+        let _turn = self.engine.loads.acquire().await;
         let loaded = match self.engine.journal.load(id).await {
             Ok(Some(stored)) => {
                 self.engine.is_of(&self.lease, &stored.summary.service);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 use super::claim::Place;
 use super::crew::Crew;
@@ -22,6 +22,9 @@ use crate::policy::{Policy, Standing};
 use crate::port::{Clock, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
 use crate::redact::Redactor;
 use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudge, Verifier};
+
+/// Incidents that are loaded at the same time.
+const LOADS: usize = 32;
 
 /// Releases remembered of each service.
 const RELEASES: usize = 8;
@@ -111,6 +114,8 @@ pub(super) struct Engine {
     /// Wakes who fetches messages: some may wait.
     pub(super) post: Notify,
     pub(super) handed: Mutex<Handed>,
+    /// One permit for each incident that is being loaded.
+    pub(super) loads: Semaphore,
     /// Whether the dispatcher was woken and has not looked yet.
     pub(super) unclaimed: AtomicBool,
     /// Whether the journal may have more to be driven than there was room for.
@@ -170,6 +175,7 @@ impl Engine {
             work: Notify::new(),
             post: Notify::new(),
             handed: Mutex::default(),
+            loads: Semaphore::new(LOADS),
             unclaimed: AtomicBool::new(false),
             contended: AtomicBool::new(false),
             slots: watch::Sender::new(0),

@@ -61,8 +61,8 @@ async fn a_driver_that_ends_leaves_its_successor_alone() {
     let engine = engine();
     let (first, _one) = mpsc::channel(1);
     let (second, _two) = mpsc::channel(1);
-    engine.entered(&lease(1), first);
-    engine.entered(&lease(2), second);
+    engine.entered(&lease(1), first, false);
+    engine.entered(&lease(2), second, false);
     engine.changed(&incident(), None);
     engine.left(&lease(1));
     assert!(engine.driver_of(&IncidentId::new("i1")).is_some());
@@ -73,7 +73,7 @@ async fn a_driver_that_ends_leaves_its_successor_alone() {
 async fn what_is_not_driven_here_is_the_journal_s_to_know() {
     let engine = engine();
     let (commands, _receiver) = mpsc::channel(1);
-    engine.entered(&lease(1), commands);
+    engine.entered(&lease(1), commands, false);
     engine.changed(&incident(), None);
     engine.left(&lease(1));
     assert!(engine.driver_of(&IncidentId::new("i1")).is_none());
@@ -84,7 +84,7 @@ async fn what_is_not_driven_here_is_the_journal_s_to_know() {
 async fn a_source_does_not_wait_for_a_driver_that_is_busy() {
     let engine = engine();
     let (commands, _receiver) = mpsc::channel(1);
-    engine.entered(&lease(1), commands);
+    engine.entered(&lease(1), commands, false);
     let id = IncidentId::new("i1");
     engine.try_send(&id, Message::Resolved.into()).unwrap();
     let full = engine.try_send(&id, Message::Resolved.into()).unwrap_err();

@@ -324,6 +324,16 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Lease>>;
 
+    /// The same, of those alone that wait for a person: their drivers keep nobody else from being
+    /// driven, so that any number can be taken at once.
+    async fn claim_waiting(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>>;
+
     /// Prolongs a lease from now; `Fenced` where it went to another.
     async fn renew(&self, lease: &Lease) -> Result<()>;
 

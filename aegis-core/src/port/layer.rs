@@ -42,6 +42,9 @@ layer! {
     open(new: NewIncident) -> Result<Opened>;
     commit(batch: Batch) -> Result<u64>;
     claim(owner: &str, services: &[ServiceName], ttl: Duration, limit: usize) -> Result<Vec<Lease>>;
+    claim_waiting(
+        owner: &str, services: &[ServiceName], ttl: Duration, limit: usize
+    ) -> Result<Vec<Lease>>;
     renew(lease: &Lease) -> Result<()>;
     release(lease: &Lease) -> Result<()>;
     tell(id: &IncidentId, message: Message) -> Result<u64>;

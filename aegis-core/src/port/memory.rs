@@ -69,6 +69,30 @@ impl State {
     fn row(&mut self, id: &IncidentId) -> Result<&mut Row> {
         self.rows.get_mut(id).ok_or_else(|| refused::missing(id))
     }
+
+    fn lease(
+        &mut self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+        wanted: impl Fn(Phase) -> bool,
+    ) -> Vec<Lease> {
+        let now = Instant::now();
+        let free = self.rows.values_mut().filter(|row| {
+            let driven = row.lease.as_ref().is_some_and(|(_, until)| *until > now);
+            let ours = services.is_empty() || services.contains(&row.summary.service);
+            let phase = row.summary.phase;
+            !phase.is_terminal() && wanted(phase) && !driven && ours
+        });
+        let leases = free.take(limit).map(|row| {
+            row.fence = Fence(row.fence.0 + 1);
+            row.lease = Some((owner.to_owned(), now + ttl));
+            let incident = row.summary.id.clone();
+            Lease { incident, owner: owner.to_owned(), fence: row.fence, ttl }
+        });
+        leases.collect()
+    }
 }
 
 impl Row {
@@ -189,20 +213,18 @@ impl Journal for MemoryJournal {
         ttl: Duration,
         limit: usize,
     ) -> Result<Vec<Lease>> {
-        let now = Instant::now();
-        let mut state = self.lock();
-        let free = state.rows.values_mut().filter(|row| {
-            let driven = row.lease.as_ref().is_some_and(|(_, until)| *until > now);
-            let ours = services.is_empty() || services.contains(&row.summary.service);
-            !row.summary.phase.is_terminal() && !driven && ours
-        });
-        let leases = free.take(limit).map(|row| {
-            row.fence = Fence(row.fence.0 + 1);
-            row.lease = Some((owner.to_owned(), now + ttl));
-            let incident = row.summary.id.clone();
-            Lease { incident, owner: owner.to_owned(), fence: row.fence, ttl }
-        });
-        Ok(leases.collect())
+        Ok(self.lock().lease(owner, services, ttl, limit, |_| true))
+    }
+
+    async fn claim_waiting(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        let waits = |phase| phase == Phase::AwaitingHuman;
+        Ok(self.lock().lease(owner, services, ttl, limit, waits))
     }
 
     async fn renew(&self, lease: &Lease) -> Result<()> {

@@ -16,6 +16,7 @@ use super::commit::{self, Failed};
 use super::error::{failed, is_unknown};
 use super::news::News;
 use super::{PostgresConfig, counter, lease, letter, open, read, schema};
+use crate::claim::Claim;
 use crate::row::{Body, control_body, letter_body};
 
 /// Between two looks for the outcome of a write whose connection was lost.
@@ -170,7 +171,17 @@ impl Journal for PostgresJournal {
         ttl: Duration,
         limit: usize,
     ) -> Result<Vec<Lease>> {
-        lease::claim(&self.pool, owner, services, ttl, limit).await
+        lease::claim(&self.pool, &Claim::new(owner, services, ttl, limit)).await
+    }
+
+    async fn claim_waiting(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        lease::claim(&self.pool, &Claim::new(owner, services, ttl, limit).waiting()).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<()> {

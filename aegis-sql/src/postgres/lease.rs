@@ -1,13 +1,12 @@
 //! Leases, in the database's own time: one clock for every replica.
 
-use std::time::Duration;
-
-use aegis_core::port::{Fence, Lease, refused};
-use aegis_core::{IncidentId, Result, ServiceName};
+use aegis_core::port::{Lease, refused};
+use aegis_core::{Error, Result};
 use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
 use super::error::failed;
+use crate::claim::Claim;
 use crate::owner::known_dead_here;
 use crate::row::ttl_ms;
 
@@ -30,6 +29,7 @@ const CLAIM: &str = "WITH free AS (
         WHERE NOT closed
             AND lease_until <= (extract(epoch FROM statement_timestamp()) * 1000)::bigint
             AND (cardinality($4::text[]) = 0 OR service = ANY ($4))
+            AND ($5::text IS NULL OR phase = $5)
         ORDER BY lease_until, id LIMIT $3 FOR UPDATE SKIP LOCKED
     )
     UPDATE incident SET fence = fence + 1, lease_owner = $1,
@@ -49,39 +49,48 @@ const RELEASE: &str = "UPDATE incident SET
     RETURNING CASE WHEN NOT closed AND lease_owner IS NULL
         THEN pg_notify(current_schema(), '')::text END";
 
-pub(super) async fn claim(
-    pool: &PgPool,
-    owner: &str,
-    services: &[ServiceName],
-    ttl: Duration,
-    limit: usize,
-) -> Result<Vec<Lease>> {
-    let error = |e| failed("claiming incidents", e);
-    let drivers = sqlx::query(OWNERS).bind(owner).fetch_all(pool).await.map_err(error)?;
-    for row in drivers {
-        let driver: String = row.try_get(0).map_err(error)?;
-        if known_dead_here(&driver) {
-            let freed = sqlx::query(BURY).bind(&driver).execute(pool).await.map_err(error)?;
-            let count = freed.rows_affected();
-            tracing::info!(owner = %driver, count, "took incidents over from a process that is gone");
-        }
-    }
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let services: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
-    let claimed = sqlx::query(CLAIM).bind(owner).bind(ttl_ms(ttl)).bind(limit);
-    let claimed = claimed.bind(services);
+/// First what is free; where there is more room, also what belongs to processes that are gone.
+pub(super) async fn claim(pool: &PgPool, wanted: &Claim) -> Result<Vec<Lease>> {
     let mut leases = Vec::new();
-    for row in claimed.fetch_all(pool).await.map_err(error)? {
-        let fence: i64 = row.try_get(1).map_err(error)?;
-        leases.push(Lease {
-            incident: IncidentId::new(row.try_get::<String, _>(0).map_err(error)?),
-            owner: owner.to_owned(),
-            fence: Fence(fence.cast_unsigned()),
-            ttl,
-        });
+    take(pool, wanted, &mut leases).await?;
+    if leases.len() < wanted.limit && bury(pool, wanted).await? > 0 {
+        take(pool, wanted, &mut leases).await?;
     }
     leases.sort_by(|a, b| a.incident.cmp(&b.incident));
     Ok(leases)
+}
+
+async fn take(pool: &PgPool, wanted: &Claim, leases: &mut Vec<Lease>) -> Result<()> {
+    let claimed = sqlx::query(CLAIM)
+        .bind(&wanted.owner)
+        .bind(wanted.ttl_ms())
+        .bind(wanted.left(leases))
+        .bind(&wanted.services)
+        .bind(wanted.phase);
+    for row in claimed.fetch_all(pool).await.map_err(error)? {
+        leases.push(wanted.lease(&row).map_err(error)?);
+    }
+    Ok(())
+}
+
+/// Frees what belongs to processes of this machine that are gone; returns how much.
+async fn bury(pool: &PgPool, wanted: &Claim) -> Result<u64> {
+    let drivers = sqlx::query(OWNERS).bind(&wanted.owner).fetch_all(pool).await.map_err(error)?;
+    let mut freed = 0;
+    for row in drivers {
+        let driver: String = row.try_get(0).map_err(error)?;
+        if known_dead_here(&driver) {
+            let gone = sqlx::query(BURY).bind(&driver).execute(pool).await.map_err(error)?;
+            let count = gone.rows_affected();
+            freed += count;
+            tracing::info!(owner = %driver, count, "took incidents over from a process that is gone");
+        }
+    }
+    Ok(freed)
+}
+
+fn error(e: sqlx::Error) -> Error {
+    failed("claiming incidents", e)
 }
 
 pub(super) async fn renew(pool: &PgPool, lease: &Lease) -> Result<()> {

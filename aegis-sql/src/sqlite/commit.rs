@@ -9,14 +9,21 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::error::failed;
-use super::writer::{missing_or, release};
+use super::writer::missing_or;
 use crate::chain::{Hash, next};
 use crate::row::Body;
 
-const MOVE: &str = "SAVEPOINT op;
-    UPDATE incident SET seq = ?4, phase = ?5, closed = ?6, updated_at = coalesce(?7, updated_at)
-    WHERE id = ?1 AND fence = ?2 AND seq = ?3 AND lease_owner IS NOT NULL
-    RETURNING service, seal";
+macro_rules! moving {
+    ($begin:literal) => {
+        concat!(
+            $begin,
+            "; UPDATE incident SET seq = ?4, phase = ?5, closed = ?6,
+                updated_at = coalesce(?7, updated_at)
+            WHERE id = ?1 AND fence = ?2 AND seq = ?3 AND lease_owner IS NOT NULL
+            RETURNING service, seal"
+        )
+    };
+}
 
 const DRIVEN: &str =
     "SELECT 1 FROM incident WHERE id = ?1 AND fence = ?2 AND lease_owner IS NOT NULL";
@@ -35,6 +42,18 @@ const TAKE: &str = "INSERT INTO slot (service, incident) VALUES (?1, ?2)
 
 const FREE: &str = "DELETE FROM slot WHERE service = ?1 AND incident = ?2";
 
+/// Whether a commit shares its transaction with other writes.
+///
+/// One that has it for itself goes to SQLite's thread and back half as often: what begins and ends the
+/// transaction goes with its statements.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Transaction {
+    /// It is a savepoint in one that the caller begins and ends.
+    Shared,
+    /// It begins and ends one; after an error, the caller rolls it back.
+    Own,
+}
+
 /// Records of one statement: SQLite takes 32,766 parameters, and five make a record.
 const CHUNK: usize = 1_000;
 
@@ -42,10 +61,15 @@ pub(super) async fn commit(
     conn: &mut SqliteConnection,
     batch: &Batch,
     bodies: &[Body],
+    transaction: Transaction,
 ) -> Result<u64> {
     let id = &batch.incident;
     let seq = batch.expected_seq + batch.entries.len() as u64;
-    let rows = sqlx::query(MOVE)
+    let (moving, end) = match transaction {
+        Transaction::Shared => (moving!("SAVEPOINT op"), "RELEASE op"),
+        Transaction::Own => (moving!("BEGIN IMMEDIATE"), "COMMIT"),
+    };
+    let rows = sqlx::query(moving)
         .bind(id.as_str())
         .bind(batch.fence.0.cast_signed())
         .bind(batch.expected_seq.cast_signed())
@@ -74,20 +98,21 @@ pub(super) async fn commit(
         let free = sqlx::query(FREE).bind(&service).bind(id.as_str());
         free.execute(&mut *conn).await.map_err(|e| error(id, e))?;
     }
-    append(conn, id, (&batch.entries, bodies), seal).await?;
+    append(conn, id, (&batch.entries, bodies), seal, end).await?;
     Ok(seq)
 }
 
-/// Writes the records, moves the seal on, and ends the savepoint.
+/// Writes the records, moves the seal on, and does what ends the savepoint or the transaction.
 async fn append(
     conn: &mut SqliteConnection,
     id: &IncidentId,
     (entries, bodies): (&[Entry], &[Body]),
     mut seal: Vec<u8>,
+    end: &'static str,
 ) -> Result<()> {
     let chunks = entries.len().div_ceil(CHUNK);
     if chunks == 0 {
-        return release(conn).await;
+        return sqlx::query(end).execute(conn).await.map(drop).map_err(|e| error(id, e));
     }
     for (n, (entries, bodies)) in entries.chunks(CHUNK).zip(bodies.chunks(CHUNK)).enumerate() {
         let mut sql =
@@ -100,7 +125,8 @@ async fn append(
         }
         sql.push_str("; UPDATE incident SET seal = ?2 WHERE id = ?1");
         if n + 1 == chunks {
-            sql.push_str("; RELEASE op");
+            sql.push_str("; ");
+            sql.push_str(end);
         }
         let digests: Vec<Hash> =
             entries.iter().zip(bodies).map(|(e, body)| body.digest(e.seq, e.at)).collect();

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use super::error::failed;
 use super::writer::{Counts, Done, Job, Write, Writer};
 use super::{SqliteConfig, letter, read, schema};
+use crate::claim::Claim;
 use crate::row::{Body, control_body, letter_body, ttl_ms};
 
 /// Keeps incidents in one SQLite file, for all processes of one machine.
@@ -126,6 +127,13 @@ impl SqliteJournal {
         self.queue.send(Job { write, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
+
+    async fn claimed(&self, claim: Claim) -> Result<Vec<Lease>> {
+        match self.write(Write::Claim(claim)).await? {
+            Done::Leases(leases) => Ok(leases),
+            other => mismatch(&other),
+        }
+    }
 }
 
 /// An answer that belongs to another write.
@@ -160,14 +168,17 @@ impl Journal for SqliteJournal {
         ttl: Duration,
         limit: usize,
     ) -> Result<Vec<Lease>> {
-        let services: Vec<&str> = services.iter().map(ServiceName::as_str).collect();
-        let services = serde_json::json!(services).to_string();
-        let (owner, limit) = (owner.to_owned(), i64::try_from(limit).unwrap_or(i64::MAX));
-        let claim = Write::Claim { owner, services, ttl_ms: ttl_ms(ttl), limit, ttl };
-        match self.write(claim).await? {
-            Done::Leases(leases) => Ok(leases),
-            other => mismatch(&other),
-        }
+        self.claimed(Claim::new(owner, services, ttl, limit)).await
+    }
+
+    async fn claim_waiting(
+        &self,
+        owner: &str,
+        services: &[ServiceName],
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        self.claimed(Claim::new(owner, services, ttl, limit).waiting()).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<()> {

@@ -3,20 +3,18 @@
 //! A wall clock that is set back prolongs leases by as much; one that is set forward ends them early,
 //! and the fence keeps the earlier owner from writing.
 
-use std::time::Duration;
-
-use aegis_core::port::{Fence, Lease, refused};
-use aegis_core::{IncidentId, Result};
+use aegis_core::port::{Lease, refused};
+use aegis_core::{Error, Result};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::error::failed;
 use super::writer::{missing_or, release as end};
+use crate::claim::Claim;
 use crate::known_dead;
 
 /// The owners of leases, each found by one step through the index.
-const OWNERS: &str = "SAVEPOINT op;
-    WITH RECURSIVE driver (name) AS (
+const OWNERS: &str = "WITH RECURSIVE driver (name) AS (
         SELECT min(lease_owner) FROM incident WHERE closed = 0 AND lease_until > 0
         UNION ALL
         SELECT (SELECT min(lease_owner) FROM incident
@@ -29,15 +27,18 @@ const BURY: &str = "UPDATE incident SET lease_until = 0
     WHERE closed = 0 AND lease_until > 0 AND lease_owner = ?1";
 
 /// First what ran out is made free, so that the free ones are a range of the index in order of id.
-const CLAIM: &str = "UPDATE incident SET lease_until = 0
+const EXPIRE: &str = "SAVEPOINT op;
+    UPDATE incident SET lease_until = 0
     WHERE closed = 0 AND lease_until > 0
-        AND lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER);
-    UPDATE incident SET fence = fence + 1, lease_owner = ?1,
+        AND lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+const CLAIM: &str = "UPDATE incident SET fence = fence + 1, lease_owner = ?1,
         lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?2
     WHERE id IN (
         SELECT id FROM incident
         WHERE closed = 0 AND lease_until = 0
             AND (?4 = '[]' OR service IN (SELECT value FROM json_each(?4)))
+            AND (?5 IS NULL OR phase = ?5)
         ORDER BY id LIMIT ?3
     )
     RETURNING id, fence";
@@ -55,38 +56,54 @@ const RELEASE: &str = "SAVEPOINT op;
     WHERE id = ?1
     RETURNING id";
 
-pub(super) async fn claim(
-    conn: &mut SqliteConnection,
-    owner: &str,
-    services: &str,
-    (ttl_ms, ttl): (i64, Duration),
-    limit: i64,
-) -> Result<Vec<Lease>> {
-    let error = |e| failed("claiming incidents", e);
-    let drivers = sqlx::query(OWNERS).bind(owner).fetch_all(&mut *conn).await.map_err(error)?;
-    for row in drivers {
-        let driver: String = row.try_get(0).map_err(error)?;
-        if known_dead(&driver) {
-            let freed = sqlx::query(BURY).bind(&driver).execute(&mut *conn).await;
-            let count = freed.map_err(error)?.rows_affected();
-            tracing::info!(owner = %driver, count, "took incidents over from a process that is gone");
-        }
-    }
-    let claimed = sqlx::query(CLAIM).bind(owner).bind(ttl_ms).bind(limit).bind(services);
-    let claimed = claimed.fetch_all(&mut *conn);
+/// First what is free; where there is more room, also what belongs to processes that are gone.
+pub(super) async fn claim(conn: &mut SqliteConnection, wanted: &Claim) -> Result<Vec<Lease>> {
+    sqlx::query(EXPIRE).execute(&mut *conn).await.map_err(error)?;
     let mut leases = Vec::new();
-    for row in claimed.await.map_err(error)? {
-        let fence: i64 = row.try_get(1).map_err(error)?;
-        leases.push(Lease {
-            incident: IncidentId::new(row.try_get::<String, _>(0).map_err(error)?),
-            owner: owner.to_owned(),
-            fence: Fence(fence.cast_unsigned()),
-            ttl,
-        });
+    take(conn, wanted, &mut leases).await?;
+    if leases.len() < wanted.limit && bury(conn, wanted).await? > 0 {
+        take(conn, wanted, &mut leases).await?;
     }
     leases.sort_by(|a, b| a.incident.cmp(&b.incident));
     end(conn).await?;
     Ok(leases)
+}
+
+async fn take(
+    conn: &mut SqliteConnection,
+    wanted: &Claim,
+    leases: &mut Vec<Lease>,
+) -> Result<()> {
+    let claimed = sqlx::query(CLAIM)
+        .bind(&wanted.owner)
+        .bind(wanted.ttl_ms())
+        .bind(wanted.left(leases))
+        .bind(serde_json::json!(wanted.services).to_string())
+        .bind(wanted.phase);
+    for row in claimed.fetch_all(conn).await.map_err(error)? {
+        leases.push(wanted.lease(&row).map_err(error)?);
+    }
+    Ok(())
+}
+
+/// Frees what belongs to processes that are gone; returns how much.
+async fn bury(conn: &mut SqliteConnection, wanted: &Claim) -> Result<u64> {
+    let drivers = sqlx::query(OWNERS).bind(&wanted.owner).fetch_all(&mut *conn).await;
+    let mut freed = 0;
+    for row in drivers.map_err(error)? {
+        let driver: String = row.try_get(0).map_err(error)?;
+        if known_dead(&driver) {
+            let gone = sqlx::query(BURY).bind(&driver).execute(&mut *conn).await.map_err(error)?;
+            let count = gone.rows_affected();
+            freed += count;
+            tracing::info!(owner = %driver, count, "took incidents over from a process that is gone");
+        }
+    }
+    Ok(freed)
+}
+
+fn error(e: sqlx::Error) -> Error {
+    failed("claiming incidents", e)
 }
 
 pub(super) async fn renew(conn: &mut SqliteConnection, lease: &Lease, ttl_ms: i64) -> Result<()> {

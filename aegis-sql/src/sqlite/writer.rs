@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aegis_core::policy::Control;
 use aegis_core::port::{Batch, Lease, NewIncident, Opened, refused};
-use aegis_core::{Error, IncidentId, Result, Timestamp};
+use aegis_core::{Error, ErrorKind, IncidentId, Result, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::{mpsc, oneshot};
 
+use super::commit::Transaction;
 use super::error::{again, failed};
 use super::{archive, commit, counter, lease, letter, open};
+use crate::claim::Claim;
 use crate::row::Body;
 
 /// A write, with its records encoded by the caller.
@@ -26,14 +28,7 @@ pub(super) enum Write {
         batch: Box<Batch>,
         bodies: Vec<Body>,
     },
-    /// `services` is a JSON list of names.
-    Claim {
-        owner: String,
-        services: String,
-        ttl_ms: i64,
-        limit: i64,
-        ttl: std::time::Duration,
-    },
+    Claim(Claim),
     Tell {
         id: IncidentId,
         body: String,
@@ -103,8 +98,24 @@ impl Writer {
     /// Writes until every sender is gone and the queue is empty.
     pub(super) async fn run(mut self) {
         while let Some(job) = self.queue.recv().await {
-            if !job.reply.is_closed() {
-                self.transaction(job).await;
+            if job.reply.is_closed() {
+                continue;
+            }
+            let failed = match &job.write {
+                Write::Commit { batch, bodies } if self.queue.is_empty() => {
+                    let result = self.alone(batch, bodies).await;
+                    let failed = result.as_ref().err().filter(|e| e.kind() == ErrorKind::Unavailable);
+                    let failed = failed.map(again);
+                    job.answer(result.map(Done::Seq));
+                    failed
+                }
+                _ => self.transaction(job).await.err(),
+            };
+            if let Some(e) = failed {
+                // What waits would only wait as long again.
+                while let Ok(job) = self.queue.try_recv() {
+                    job.answer(Err(again(&e)));
+                }
             }
         }
         if let Err(e) = self.conn.close().await {
@@ -112,15 +123,23 @@ impl Writer {
         }
     }
 
-    /// Commits `first` and what arrives meanwhile; answers once all of it is on the disk.
-    async fn transaction(&mut self, first: Job) {
+    /// Commits what nothing waits beside.
+    async fn alone(&mut self, batch: &Batch, bodies: &[Body]) -> Result<u64> {
+        let done = commit::commit(&mut self.conn, batch, bodies, Transaction::Own).await;
+        if done.is_ok() {
+            self.count(1);
+        } else {
+            let _ = exec(&mut self.conn, "ROLLBACK").await;
+        }
+        done
+    }
+
+    /// Commits `first` and what arrives meanwhile; answers once all of it is on the disk. An error
+    /// where no transaction can be begun.
+    async fn transaction(&mut self, first: Job) -> Result<()> {
         if let Err(e) = self.begin().await {
-            // What waits would only wait as long again.
-            let waiting = std::iter::from_fn(|| self.queue.try_recv().ok());
-            for job in std::iter::once(first).chain(waiting) {
-                job.answer(Err(again(&e)));
-            }
-            return;
+            first.answer(Err(again(&e)));
+            return Err(e);
         }
         let mut jobs = Vec::new();
         let mut next = Some(first);
@@ -129,13 +148,15 @@ impl Writer {
             let broken = result.is_err() && !self.undo().await;
             jobs.push((job, result));
             if broken {
-                return self.one_by_one(jobs).await;
+                self.one_by_one(jobs).await;
+                return Ok(());
             }
             if jobs.len() < self.group {
                 next = self.queue.try_recv().ok();
             }
         }
         self.commit(jobs).await;
+        Ok(())
     }
 
     /// SQLite gave up the whole transaction: what one write did must not fail the others.
@@ -161,8 +182,7 @@ impl Writer {
         if committed.is_err() {
             let _ = exec(&mut self.conn, "ROLLBACK").await;
         } else {
-            self.counts.transactions.fetch_add(1, Ordering::Relaxed);
-            self.counts.writes.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+            self.count(jobs.len() as u64);
         }
         for (job, result) in jobs {
             match &committed {
@@ -170,6 +190,11 @@ impl Writer {
                 Err(e) => job.answer(result.and_then(|_| Err(again(e)))),
             }
         }
+    }
+
+    fn count(&self, writes: u64) {
+        self.counts.transactions.fetch_add(1, Ordering::Relaxed);
+        self.counts.writes.fetch_add(writes, Ordering::Relaxed);
     }
 
     async fn begin(&mut self) -> Result<()> {
@@ -193,10 +218,10 @@ async fn apply(conn: &mut SqliteConnection, write: &Write) -> Result<Done> {
         Write::Open { new, opened, reopened } => {
             open::open(conn, new, opened, reopened.as_ref()).await.map(Done::Opened)
         }
-        Write::Commit { batch, bodies } => commit::commit(conn, batch, bodies).await.map(Done::Seq),
-        Write::Claim { owner, services, ttl_ms, limit, ttl } => {
-            lease::claim(conn, owner, services, (*ttl_ms, *ttl), *limit).await.map(Done::Leases)
+        Write::Commit { batch, bodies } => {
+            commit::commit(conn, batch, bodies, Transaction::Shared).await.map(Done::Seq)
         }
+        Write::Claim(claim) => lease::claim(conn, claim).await.map(Done::Leases),
         Write::Prune { before, limit } => {
             archive::prune(conn, *before, *limit).await.map(Done::Seq)
         }

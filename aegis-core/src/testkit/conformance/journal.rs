@@ -33,7 +33,7 @@ pub use commit::{
 pub use counters::{control_comes_back, counters_keep_their_limit};
 pub use leases::{
     an_incident_has_one_driver, claims_are_of_services, leases_are_given_back,
-    leases_are_prolonged, leases_run_out, only_the_driver_writes,
+    leases_are_prolonged, leases_run_out, only_the_driver_writes, what_waits_is_claimed_alone,
 };
 pub use letters::{messages_are_answered_once, messages_reach_the_driver};
 pub use open::{opening_is_atomic, reopening_has_a_horizon};
@@ -56,6 +56,7 @@ where
     an_effect_key_is_for_one_request(make().await).await;
     an_incident_has_one_driver(make().await).await;
     claims_are_of_services(make().await).await;
+    what_waits_is_claimed_alone(make().await).await;
     only_the_driver_writes(make().await).await;
     leases_run_out(make().await).await;
     leases_are_prolonged(make().await).await;

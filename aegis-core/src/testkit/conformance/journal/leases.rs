@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::fixture::{LONG, Says, batch, claim, driven, new, with_fence};
 use crate::error::ErrorKind;
+use crate::id::IncidentId;
 use crate::machine::{Phase, Record};
 use crate::port::{Journal, Lease};
 
@@ -51,6 +52,34 @@ pub async fn an_incident_has_one_driver(journal: Arc<dyn Journal>) {
     says.same(says.ok(journal.claim("a", &[], LONG, 100).await), vec![]);
 }
 
+fn ids(leases: Vec<Lease>) -> Vec<String> {
+    leases.into_iter().map(|lease| lease.incident.to_string()).collect()
+}
+
+/// A planner takes any number of those that only wait.
+pub async fn what_waits_is_claimed_alone(journal: Arc<dyn Journal>) {
+    let says = Says("what waits for a person can be claimed alone, of the services that are named");
+    for (n, service) in (0..).zip(["shop", "shop", "rates", "shop", "shop"]) {
+        let id = format!("i{n}");
+        says.ok(journal.open(new(&id, service, &id, n)).await);
+    }
+    for lease in says.ok(journal.claim("a", &[], LONG, 4).await) {
+        let waits = batch(&lease, 1, Phase::AwaitingHuman, vec![Record::Resolved]);
+        says.ok(journal.commit(waits).await);
+        if lease.incident != IncidentId::new("i1") {
+            says.ok(journal.release(&lease).await);
+        }
+    }
+    let claim = async |services: &[&str], limit| {
+        let services: Vec<_> = services.iter().map(|&name| name.into()).collect();
+        ids(says.ok(journal.claim_waiting("b", &services, LONG, limit).await))
+    };
+    says.same(claim(&["shop"], 1).await, vec!["i0".into()]);
+    says.same(claim(&["shop"], 10).await, vec!["i3".into()]);
+    says.same(claim(&[], 10).await, vec!["i2".into()]);
+    says.same(ids(says.ok(journal.claim("b", &[], LONG, 10).await)), vec!["i4".into()]);
+}
+
 /// A planner drives the services that it looks after, and leaves the others alone.
 pub async fn claims_are_of_services(journal: Arc<dyn Journal>) {
     let says =
@@ -59,9 +88,6 @@ pub async fn claims_are_of_services(journal: Arc<dyn Journal>) {
         let id = format!("i{n}");
         says.ok(journal.open(new(&id, service, &id, n)).await);
     }
-    let ids = |leases: Vec<Lease>| -> Vec<String> {
-        leases.into_iter().map(|lease| lease.incident.to_string()).collect()
-    };
     let claim = async |services: &[&str]| {
         let services: Vec<_> = services.iter().map(|&name| name.into()).collect();
         ids(says.ok(journal.claim("a", &services, LONG, 10).await))
