@@ -13,13 +13,14 @@ use super::writer::missing_or;
 use crate::chain::{Hash, next};
 use crate::row::Body;
 
+/// Names `closed` only where it changes: SQLite would write every index anew that asks for it.
 macro_rules! moving {
-    ($begin:literal) => {
+    ($begin:literal, $closed:literal) => {
         concat!(
             $begin,
-            "; UPDATE incident SET seq = ?4, phase = ?5, closed = ?6,
-                updated_at = coalesce(?7, updated_at)
-            WHERE id = ?1 AND fence = ?2 AND seq = ?3 AND lease_owner IS NOT NULL
+            "; UPDATE incident SET seq = ?4, phase = ?5, updated_at = coalesce(?6, updated_at)",
+            $closed,
+            " WHERE id = ?1 AND fence = ?2 AND seq = ?3 AND lease_owner IS NOT NULL
             RETURNING service, seal"
         )
     };
@@ -65,9 +66,12 @@ pub(super) async fn commit(
 ) -> Result<u64> {
     let id = &batch.incident;
     let seq = batch.expected_seq + batch.entries.len() as u64;
-    let (moving, end) = match transaction {
-        Transaction::Shared => (moving!("SAVEPOINT op"), "RELEASE op"),
-        Transaction::Own => (moving!("BEGIN IMMEDIATE"), "COMMIT"),
+    let closes = batch.phase.is_terminal();
+    let (moving, end) = match (transaction, closes) {
+        (Transaction::Shared, false) => (moving!("SAVEPOINT op", ""), "RELEASE op"),
+        (Transaction::Shared, true) => (moving!("SAVEPOINT op", ", closed = 1"), "RELEASE op"),
+        (Transaction::Own, false) => (moving!("BEGIN IMMEDIATE", ""), "COMMIT"),
+        (Transaction::Own, true) => (moving!("BEGIN IMMEDIATE", ", closed = 1"), "COMMIT"),
     };
     let rows = sqlx::query(moving)
         .bind(id.as_str())
@@ -75,7 +79,6 @@ pub(super) async fn commit(
         .bind(batch.expected_seq.cast_signed())
         .bind(seq.cast_signed())
         .bind(batch.phase.name())
-        .bind(i64::from(batch.phase.is_terminal()))
         .bind(batch.entries.last().map(|e| e.at.as_ms()))
         .fetch_all(&mut *conn)
         .await
@@ -87,14 +90,14 @@ pub(super) async fn commit(
         keep_effect(conn, id, effect).await?;
     }
     answer(conn, id, &batch.letters).await?;
-    if batch.phase.is_terminal() {
+    if closes {
         let rest = sqlx::query("DELETE FROM letter WHERE incident = ?1").bind(id.as_str());
         rest.execute(&mut *conn).await.map_err(|e| error(id, e))?;
     }
     if batch.slot == SlotChange::Take {
         take(conn, id, &service).await?;
     }
-    if batch.slot == SlotChange::Free || batch.phase.is_terminal() {
+    if batch.slot == SlotChange::Free || closes {
         let free = sqlx::query(FREE).bind(&service).bind(id.as_str());
         free.execute(&mut *conn).await.map_err(|e| error(id, e))?;
     }
