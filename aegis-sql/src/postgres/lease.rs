@@ -23,7 +23,8 @@ const OWNERS: &str = "WITH RECURSIVE driver (name) AS (
 const BURY: &str = "UPDATE incident SET lease_until = 0
     WHERE NOT closed AND lease_until > 0 AND lease_owner = $1";
 
-/// What others are taking at the same moment is left to them.
+/// What others are taking at the same moment is left to them. By an array rather than a join: a plan
+/// that is made before the limit is known would read the whole table for one.
 const CLAIM: &str = "WITH free AS (
         SELECT id FROM incident
         WHERE NOT closed
@@ -34,8 +35,8 @@ const CLAIM: &str = "WITH free AS (
     )
     UPDATE incident SET fence = fence + 1, lease_owner = $1,
         lease_until = (extract(epoch FROM statement_timestamp()) * 1000)::bigint + $2
-    FROM free WHERE incident.id = free.id
-    RETURNING incident.id, incident.fence";
+    WHERE id = ANY (ARRAY(SELECT id FROM free))
+    RETURNING id, fence";
 
 const RENEW: &str = "UPDATE incident SET lease_owner = $3,
         lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $4
