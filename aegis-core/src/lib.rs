@@ -60,6 +60,7 @@ pub mod stage;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod trace;
+pub mod trailer;
 
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use id::{

@@ -50,7 +50,11 @@ impl Claims {
     /// One question to the journal is enough while it has less to give than any service has room for.
     /// Otherwise the services take turns, so that those with many open incidents leave room for those
     /// with few.
-    pub(super) async fn claim(&mut self, engine: &Arc<Engine>, tasks: &mut JoinSet<()>) -> Duration {
+    pub(super) async fn claim(
+        &mut self,
+        engine: &Arc<Engine>,
+        tasks: &mut JoinSet<()>,
+    ) -> Duration {
         let _busy = engine.busy();
         engine.unclaimed.store(false, Ordering::SeqCst);
         // Set before anything is driven: room that is made meanwhile is not missed.

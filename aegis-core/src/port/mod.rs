@@ -8,6 +8,7 @@ mod memory;
 mod notifier;
 pub mod refused;
 mod repository;
+mod running;
 mod telemetry;
 
 pub use clock::{Clock, SystemClock};
@@ -20,6 +21,7 @@ pub use layer::JournalLayer;
 pub use memory::MemoryJournal;
 pub use notifier::{Notice, Notifier, Urgency};
 pub use repository::{FileEntry, Repository};
+pub use running::{Refusal, Running, RunningRevision};
 pub use telemetry::{Silent, Telemetry, TelemetryEvent};
 
 #[cfg(test)]
@@ -35,6 +37,7 @@ mod tests {
         shared::<dyn Journal>();
         shared::<dyn Notifier>();
         shared::<dyn Repository>();
+        shared::<dyn RunningRevision>();
         shared::<dyn Telemetry>();
         shared::<dyn crate::policy::Guardrail>();
         sent::<dyn EventSource>();

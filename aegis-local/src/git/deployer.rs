@@ -13,9 +13,9 @@ use super::error::{oid, revision};
 use super::find::{self, Found};
 use super::ledger::{Checked, Ledger};
 use super::repository::{GitRepository, blocking};
-use super::running::RunningRevision;
 use super::site::{Offer, Site, check_author};
 use super::{checkout, merge, read, revert, submit, withdraw};
+use aegis_core::port::RunningRevision;
 
 /// Ships fixes through branches of a plain Git repository, without any server.
 ///

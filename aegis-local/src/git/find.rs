@@ -4,9 +4,9 @@ use aegis_core::{EffectKey, Result};
 use git2::{Oid, Repository, Sort};
 
 use super::error::wrap;
-use super::message::{self, KEY, MODE, key_text};
 use super::refs::{self, Names};
 use super::{read, site::Site};
+use aegis_core::trailer::{self, KEY, MODE, key_text};
 
 /// Commits of the release branch that are searched for a trailer where no ref remembers a revert.
 const MAX_WALK: usize = 2_000;
@@ -59,7 +59,7 @@ pub(super) fn fix(repo: &Repository, site: &Site, key: &EffectKey) -> Result<Fou
         Some(tip) if tip != head => Ok(Found::Foreign),
         Some(_) => {
             let message = read::message(&read::find(repo, head)?);
-            let propose = message::trailer(&message, MODE) == Some("propose")
+            let propose = trailer::value(&message, MODE) == Some("propose")
                 && refs::get(repo, &names.cleared)?.is_none();
             Ok(Found::Open { head, propose })
         }
@@ -97,7 +97,7 @@ fn is_of(repo: &Repository, id: Oid, key: &EffectKey) -> bool {
     };
     repo.find_commit(id).is_ok_and(|commit| {
         let message = read::message(&commit);
-        message::trailer(&message, KEY) == Some(key_text(&key.of_kind(kind)).as_str())
+        trailer::value(&message, KEY) == Some(key_text(&key.of_kind(kind)).as_str())
     })
 }
 

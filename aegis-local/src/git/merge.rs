@@ -6,11 +6,11 @@ use git2::Repository;
 
 use super::error::{oid, revision, wrap};
 use super::find::{self, Found};
-use super::message::{self, BASE, FIX};
 use super::read;
 use super::refs::Swap;
 use super::site::Site;
 use super::submit::cut_from;
+use aegis_core::trailer::{self, BASE, FIX};
 
 /// Merges `head`, which was cut from `base`, where the branch and the release branch still stand there.
 pub(super) fn merge(
@@ -41,13 +41,13 @@ pub(super) fn merge(
     let theirs = read::message(&fix);
     let title = theirs.lines().next().unwrap_or_default();
     let branch = key.of_kind(aegis_core::EffectKind::Submit).branch();
-    let mut trailers = message::signed(key);
+    let mut trailers = trailer::signed(key);
     for name in [FIX, BASE] {
-        if let Some(value) = message::trailer(&theirs, name) {
+        if let Some(value) = trailer::value(&theirs, name) {
             trailers.push((name, value.to_owned()));
         }
     }
-    let text = message::compose(&format!("Merge {branch}: {title}"), &[], &trailers);
+    let text = trailer::compose(&format!("Merge {branch}: {title}"), &[], &trailers);
     let sign = site.sign()?;
     // The base is still the head's only parent, so that the head's tree is the merge.
     let commit = repo

@@ -18,22 +18,18 @@ mod find;
 mod ledger;
 mod lock;
 mod merge;
-mod message;
 mod read;
 mod refs;
 mod repository;
 mod revert;
-mod running;
 mod site;
 mod submit;
 mod take_back;
 mod tree;
 mod withdraw;
 
+pub use aegis_core::port::{Refusal, Running, RunningRevision};
 pub use checks::{CheckResult, Checks, CommandChecks};
 pub use deployer::{GitDeployer, GitDeployerBuilder};
 pub use repository::GitRepository;
-pub use running::{Refusal, Running, RunningRevision};
 pub use take_back::TakenBack;
-
-pub(crate) use message::incident_of;

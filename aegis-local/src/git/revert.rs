@@ -5,11 +5,11 @@ use aegis_core::{EffectKey, Error, Result, Retry, Revision};
 use git2::{Oid, Repository};
 
 use super::error::{oid, revision, wrap};
-use super::message::{self, KEY, REVERTS};
 use super::refs::{self, Names, Swap};
 use super::site::Site;
 use super::tree::Made;
 use super::{find, read, take_back};
+use aegis_core::trailer::{self, KEY, REVERTS};
 
 /// How often a release branch that moves meanwhile is tried again, the revert made anew each time.
 const TRIES: usize = 5;
@@ -26,8 +26,8 @@ pub(super) fn revert(
     let bad = read::find(repo, oid(commit)?)?;
     if let Some(done) = find::revert(repo, site, key)? {
         let text = read::message(&read::find(repo, done)?);
-        let ours = message::trailer(&text, KEY) == Some(message::key_text(key).as_str());
-        if ours && message::trailer(&text, REVERTS) != Some(commit.as_str()) {
+        let ours = trailer::value(&text, KEY) == Some(trailer::key_text(key).as_str());
+        if ours && trailer::value(&text, REVERTS) != Some(commit.as_str()) {
             return Err(Error::invalid(format!("{key} reverted another commit")).at("deploy"));
         }
         show(repo, site, &names, done)?;
@@ -72,9 +72,9 @@ pub(super) fn revert(
 fn write(key: &EffectKey, commit: &Revision, theirs: &str, reasons: &[String]) -> String {
     let title = theirs.lines().next().unwrap_or_default();
     let reasons: Vec<String> = reasons.iter().map(|r| format!("- {r}")).collect();
-    let mut trailers = message::signed(key);
+    let mut trailers = trailer::signed(key);
     trailers.push((REVERTS, commit.to_string()));
-    message::compose(
+    trailer::compose(
         &format!("Revert \"{title}\""),
         &[&format!("This reverts commit {commit}."), &reasons.join("\n")],
         &trailers,

@@ -6,10 +6,10 @@ use git2::{Commit, Oid, Repository};
 
 use super::error::{oid, revision, wrap};
 use super::find::{self, Found};
-use super::message::{self, BASE, FIX, MODE};
 use super::refs::{self, Names, Swap};
 use super::site::{Offer, Site};
 use super::{read, tree};
+use aegis_core::trailer::{self, BASE, FIX, MODE};
 
 /// Puts the fix on its branch, or finds that it is there.
 pub(super) fn place(
@@ -65,13 +65,13 @@ fn write(
 ) -> Result<Oid> {
     let seconds = base.time().seconds().saturating_add(i64::from(offer.key.attempt.max(1)));
     let sign = site.sign_at(seconds)?;
-    let mut trailers = message::signed(&offer.key);
+    let mut trailers = trailer::signed(&offer.key);
     trailers.push((FIX, offer.fix.digest().to_string()));
     trailers.push((BASE, offer.base.to_string()));
     if offer.propose_only {
         trailers.push((MODE, String::from("propose")));
     }
-    let text = message::compose(&offer.fix.title, &[&offer.fix.meaning, &offer.body], &trailers);
+    let text = trailer::compose(&offer.fix.title, &[&offer.fix.meaning, &offer.body], &trailers);
     let tree = repo.find_tree(tree).map_err(wrap("can't find the tree"))?;
     repo.commit(None, &sign, &sign, &text, &tree, &[base]).map_err(wrap("can't write the commit"))
 }
@@ -79,8 +79,8 @@ fn write(
 /// Refuses a key that was used for something else.
 fn same_request(repo: &Repository, head: Oid, offer: &Offer) -> Result<()> {
     let text = read::message(&read::find(repo, head)?);
-    let same = message::trailer(&text, FIX) == Some(offer.fix.digest().as_str())
-        && message::trailer(&text, BASE) == Some(offer.base.as_str());
+    let same = trailer::value(&text, FIX) == Some(offer.fix.digest().as_str())
+        && trailer::value(&text, BASE) == Some(offer.base.as_str());
     if same {
         return Ok(());
     }

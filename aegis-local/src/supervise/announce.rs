@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aegis_core::model::{Author, Event, Release};
 use aegis_core::port::{Delivery, EventSource, Repository as _};
-use aegis_core::{Result, Revision, ServiceName, Timestamp};
+use aegis_core::{Result, Revision, ServiceName, Timestamp, trailer};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::files;
-use crate::git::{GitRepository, incident_of};
+use crate::git::GitRepository;
 
 /// Releases that wait for a planner; the oldest is dropped where nobody asks.
 const MOST: usize = 64;
@@ -105,7 +105,7 @@ fn note(file: &std::path::Path, revision: &Revision) {
 /// Who released it: Aegis where the commit says so, or where a person merged a commit that does.
 async fn author(repository: &GitRepository, revision: &Revision) -> Author {
     let incident = async |at: &Revision| {
-        repository.message(at).await.ok().and_then(|message| incident_of(&message))
+        repository.message(at).await.ok().and_then(|message| trailer::incident_of(&message))
     };
     if let Some(incident) = incident(revision).await {
         return Author::Aegis(incident);

@@ -69,11 +69,7 @@ pub(super) async fn claim(conn: &mut SqliteConnection, wanted: &Claim) -> Result
     Ok(leases)
 }
 
-async fn take(
-    conn: &mut SqliteConnection,
-    wanted: &Claim,
-    leases: &mut Vec<Lease>,
-) -> Result<()> {
+async fn take(conn: &mut SqliteConnection, wanted: &Claim, leases: &mut Vec<Lease>) -> Result<()> {
     let claimed = sqlx::query(CLAIM)
         .bind(&wanted.owner)
         .bind(wanted.ttl_ms())

@@ -19,44 +19,16 @@ use crate::row::Body;
 /// A write, with its records encoded by the caller.
 #[derive(Debug)]
 pub(super) enum Write {
-    Open {
-        new: Box<NewIncident>,
-        opened: Body,
-        reopened: Option<Body>,
-    },
-    Commit {
-        batch: Box<Batch>,
-        bodies: Vec<Body>,
-    },
+    Open { new: Box<NewIncident>, opened: Body, reopened: Option<Body> },
+    Commit { batch: Box<Batch>, bodies: Vec<Body> },
     Claim(Claim),
-    Tell {
-        id: IncidentId,
-        body: String,
-    },
-    Prune {
-        before: Timestamp,
-        limit: i64,
-    },
-    Renew {
-        lease: Lease,
-        ttl_ms: i64,
-    },
+    Tell { id: IncidentId, body: String },
+    Prune { before: Timestamp, limit: i64 },
+    Renew { lease: Lease, ttl_ms: i64 },
     Release(Lease),
-    Reserve {
-        counter: String,
-        key: String,
-        amount: u64,
-        limit: u64,
-    },
-    Settle {
-        counter: String,
-        key: String,
-        used: u64,
-    },
-    Control {
-        from: Control,
-        to: String,
-    },
+    Reserve { counter: String, key: String, amount: u64, limit: u64 },
+    Settle { counter: String, key: String, used: u64 },
+    Control { from: Control, to: String },
 }
 
 /// What a write answers.
@@ -104,7 +76,8 @@ impl Writer {
             let failed = match &job.write {
                 Write::Commit { batch, bodies } if self.queue.is_empty() => {
                     let result = self.alone(batch, bodies).await;
-                    let failed = result.as_ref().err().filter(|e| e.kind() == ErrorKind::Unavailable);
+                    let failed =
+                        result.as_ref().err().filter(|e| e.kind() == ErrorKind::Unavailable);
                     let failed = failed.map(again);
                     job.answer(result.map(Done::Seq));
                     failed

@@ -1,8 +1,10 @@
 //! What runs in production, as seen by whoever runs it.
 
-use aegis_core::stage::Feedback;
-use aegis_core::{Result, Revision, Timestamp};
 use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::id::{Revision, Timestamp};
+use crate::stage::Feedback;
 
 /// A revision that is running.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Refusal {
 
 /// Tells which revision runs: never what the branch holds.
 ///
-/// [`Supervisor`](crate::supervise::Supervisor) implements it; another runner can as well.
+/// A supervisor implements it, a probe of the service's version, or whatever else runs it.
 #[async_trait]
 pub trait RunningRevision: std::fmt::Debug + Send + Sync + 'static {
     /// The revision that runs and is healthy; `None` while nothing does.
