@@ -41,10 +41,15 @@ pub fn compose(subject: &str, paragraphs: &[&str], trailers: &[(&str, String)]) 
     let subject = line(subject.lines().next().unwrap_or_default());
     let mut parts = vec![if subject.is_empty() { String::from("Fix") } else { subject }];
     parts.extend(paragraphs.iter().map(|p| text(p)).filter(|p| !p.is_empty()));
-    let trailers: Vec<String> =
-        trailers.iter().map(|(name, value)| format!("{name}: {}", line(value))).collect();
-    parts.push(trailers.join("\n"));
+    parts.push(paragraph(trailers));
     parts.join("\n\n") + "\n"
+}
+
+/// Trailers alone, for a message whose other parts somebody else writes.
+pub fn paragraph(trailers: &[(&str, String)]) -> String {
+    let lines: Vec<String> =
+        trailers.iter().map(|(name, value)| format!("{name}: {}", line(value))).collect();
+    lines.join("\n")
 }
 
 /// The value of a trailer: of a `Name: value` line in the last paragraph.

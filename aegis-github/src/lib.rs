@@ -1,14 +1,16 @@
 //! Aegis on GitHub.
 //!
 //! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
-//! source by it, without a checkout and without Git.
+//! source by it, without a checkout and without Git. [`GitHubDeployer`] ships fixes by pull requests.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod client;
 mod config;
+mod deploy;
 mod repository;
 
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};
+pub use deploy::{GitHubChecks, GitHubDeployer, GitHubDeployerBuilder, Live, MergeMethod};
 pub use repository::GitHubRepository;

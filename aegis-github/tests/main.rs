@@ -1,6 +1,7 @@
 //! Against a stand-in for GitHub over a real Git repository.
 #![allow(clippy::unwrap_used)]
 
+mod deployer;
 mod fake;
 mod limits;
 mod reads;

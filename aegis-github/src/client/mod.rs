@@ -142,17 +142,35 @@ impl GitHub {
         path: &str,
         enough: usize,
     ) -> Result<Vec<T>, Failure> {
+        let mut read = 0;
+        let more = |page: &Vec<T>| {
+            read += page.len();
+            read < enough
+        };
+        let mut all: Vec<T> = self.answers(path, more).await?.into_iter().flatten().collect();
+        all.truncate(enough);
+        Ok(all)
+    }
+
+    /// Reads the answers of each page, for as long as `more` are wanted.
+    pub(crate) async fn answers<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut more: impl FnMut(&T) -> bool,
+    ) -> Result<Vec<T>, Failure> {
         let mut all = Vec::new();
         let mut next = Some(path.to_owned());
         for _ in 0..PAGES {
-            let Some(path) = next.take().filter(|_| all.len() < enough) else { break };
+            let Some(path) = next.take() else { break };
             let (body, link) = self.read(&path, JSON).await?;
-            all.extend(parse::<Vec<T>>(&body, &path)?);
-            // By its path: an address that names another host is not followed.
-            let link = link.as_deref().and_then(following);
-            next = link.and_then(|url| self.inner.config.relative(url)).map(str::to_owned);
+            let answer = parse(&body, &path)?;
+            if more(&answer) {
+                // By its path: an address that names another host is not followed.
+                let link = link.as_deref().and_then(following);
+                next = link.and_then(|url| self.inner.config.relative(url)).map(str::to_owned);
+            }
+            all.push(answer);
         }
-        all.truncate(enough);
         Ok(all)
     }
 
@@ -167,6 +185,43 @@ impl GitHub {
             Failure::Failed(Error::unavailable(format!("{path} leads nowhere: {e}")).at("github"))
         })?;
         Ok(self.call(&Call::read(there, "*/*")).await?.body)
+    }
+
+    /// Writes what may be written twice: the second time changes nothing.
+    pub(crate) async fn write_again<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Result<T, Failure> {
+        self.write(method, path, body, true).await
+    }
+
+    /// Writes once: where the answer is lost, nobody knows, and the caller looks.
+    pub(crate) async fn write_once<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Result<T, Failure> {
+        self.write(method, path, body, false).await
+    }
+
+    async fn write<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Value,
+        again: bool,
+    ) -> Result<T, Failure> {
+        let url = self.inner.config.rest(path)?;
+        // A deletion says all in its path.
+        let body = Some(body).filter(|body| !body.is_null());
+        let call = Call { method, url, accept: JSON, body, again };
+        let answer = self.call(&call).await?;
+        // No content is `null`.
+        let body = if answer.body.is_empty() { &b"null"[..] } else { &answer.body };
+        parse(body, path).map_err(Failure::Failed)
     }
 
     async fn read(

@@ -37,7 +37,7 @@ struct Body {
 }
 
 impl Refused {
-    pub(super) fn new(status: u16, headers: &HeaderMap, body: &[u8], what: String) -> Self {
+    pub(crate) fn new(status: u16, headers: &HeaderMap, body: &[u8], what: String) -> Self {
         let read: Body = serde_json::from_slice(body).unwrap_or_default();
         let mut message = read.message;
         for error in &read.errors {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use self::tree::Tree;
+pub(crate) use self::tree::Tree;
 use crate::client::{Failure, GitHub};
 
 /// Trees, and what single commits touched, that are kept: neither ever changes.
@@ -144,12 +144,16 @@ impl GitHubRepository {
         &self.inner.branch
     }
 
-    fn at(&self, path: &str) -> String {
+    pub(crate) fn github(&self) -> &GitHub {
+        &self.inner.github
+    }
+
+    pub(crate) fn at(&self, path: &str) -> String {
         format!("{}/{path}", self.inner.path)
     }
 
     /// The tree of a commit, which is kept.
-    async fn files(&self, at: &Revision) -> Result<Arc<Tree>> {
+    pub(crate) async fn files(&self, at: &Revision) -> Result<Arc<Tree>> {
         if let Some(tree) = self.inner.trees.get(at) {
             return Ok(tree);
         }
@@ -161,7 +165,7 @@ impl GitHubRepository {
         Ok(tree)
     }
 
-    async fn blob(&self, id: &str) -> Result<Vec<u8>> {
+    pub(crate) async fn blob(&self, id: &str) -> Result<Vec<u8>> {
         let path = self.at(&format!("git/blobs/{id}"));
         Ok(self.inner.github.raw(&path).await.map_err(Error::from)?.into())
     }
@@ -284,14 +288,18 @@ impl<T: Clone> Recent<T> {
 fn described(listed: Listed) -> Result<Commit> {
     let Listed { sha, commit, files } = listed;
     let date = commit.committer.and_then(|signed| signed.date).unwrap_or_default();
-    let at = OffsetDateTime::parse(&date, &Rfc3339).map_err(|e| {
-        Error::unavailable(format!("{sha} was committed at {date:?}: {e}")).at("github")
-    })?;
-    let at = Timestamp::from_ms(at.unix_timestamp() * 1_000);
+    let at = moment(&date)?;
     let summary = commit.message.lines().next().unwrap_or_default();
     let author = commit.author.and_then(|signed| signed.name).unwrap_or_default();
     let paths = files.into_iter().map(|touched| touched.filename).collect();
     Ok(Commit::new(Revision::new(sha), at, summary).with_author(author).with_paths(paths))
+}
+
+/// A moment as GitHub writes it.
+pub(crate) fn moment(text: &str) -> Result<Timestamp> {
+    let at = OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|e| Error::unavailable(format!("{text:?} is no time: {e}")).at("github"))?;
+    Ok(Timestamp::from_ms(at.unix_timestamp() * 1_000))
 }
 
 /// A revision as a part of an address: names of branches would move.
@@ -315,7 +323,7 @@ fn unknown(failure: Failure, at: &Revision) -> Error {
 }
 
 /// Text as a part of an address.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

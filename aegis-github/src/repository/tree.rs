@@ -13,16 +13,16 @@ const FOLDERS: usize = 2_000;
 
 /// All files of a commit, by their paths.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// Equal for equal contents.
     pub(super) id: String,
     files: BTreeMap<String, File>,
 }
 
 /// One of them.
-#[derive(Debug, Clone)]
-pub(super) struct File {
-    pub(super) id: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct File {
+    pub(crate) id: String,
     mode: String,
     size: u64,
 }
@@ -46,8 +46,13 @@ struct Node {
 
 impl File {
     /// Whether it is a regular file, not a symbolic link or a submodule.
-    pub(super) fn is_regular(&self) -> bool {
+    pub(crate) fn is_regular(&self) -> bool {
         matches!(self.mode.as_str(), "100644" | "100755" | "100664")
+    }
+
+    /// As Git has it: `100755`.
+    pub(crate) fn mode(&self) -> &str {
+        &self.mode
     }
 
     pub(super) fn is_executable(&self) -> bool {
@@ -77,8 +82,18 @@ impl Tree {
         Err(Error::invalid(say).at("github"))
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<&File> {
+    pub(crate) fn get(&self, path: &str) -> Option<&File> {
         self.files.get(path)
+    }
+
+    pub(crate) fn is_folder(&self, path: &str) -> bool {
+        let inside = format!("{path}/");
+        self.files.range(inside.clone()..).next().is_some_and(|(at, _)| at.starts_with(&inside))
+    }
+
+    /// Of everything that is no folder.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
     }
 
     /// Regular files, by their paths.

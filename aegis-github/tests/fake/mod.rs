@@ -1,5 +1,6 @@
 //! A stand-in for GitHub: its REST API over a real bare repository, with faults as state.
 
+pub(crate) mod hub;
 mod objects;
 
 use std::net::SocketAddr;
@@ -60,6 +61,7 @@ pub(crate) struct Inside {
     pub(crate) minted: usize,
     /// Files that one answer about a tree holds.
     pub(crate) tree_limit: usize,
+    pub(crate) hub: hub::Hub,
 }
 
 pub(crate) type Shared = Arc<Mutex<Inside>>;
@@ -97,6 +99,7 @@ impl Fake {
             app: None,
             minted: 0,
             tree_limit: usize::MAX,
+            hub: hub::Hub::default(),
         };
         let inside: Shared = Arc::new(Mutex::new(inside));
         let app = Router::new()
@@ -109,6 +112,7 @@ impl Fake {
             .route("/repos/acme/shop/git/blobs/{sha}", get(objects::blob))
             .route("/repos/acme/shop/tarball/{sha}", get(objects::tarball))
             .route("/codeload/{sha}", get(objects::archive))
+            .merge(hub::routes())
             .route(
                 "/app/installations/7/access_tokens",
                 axum::routing::post(crate::sign_in::access_tokens),

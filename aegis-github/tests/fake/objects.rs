@@ -18,13 +18,20 @@ use super::{Shared, refused};
 
 type Words = Query<HashMap<String, String>>;
 
-fn open(shared: &Shared) -> Repository {
+pub(super) fn open(shared: &Shared) -> Repository {
     Repository::open_bare(&shared.lock().unwrap().git).unwrap()
 }
 
 pub(super) async fn about(State(shared): State<Shared>) -> Json<Value> {
-    let archived = shared.lock().unwrap().archived;
-    Json(json!({ "full_name": "acme/shop", "default_branch": "main", "archived": archived }))
+    let inside = shared.lock().unwrap();
+    let allows = |method: &str| *inside.hub.methods.get(method).unwrap_or(&true);
+    Json(json!({
+        "full_name": "acme/shop", "default_branch": "main", "archived": inside.archived,
+        "permissions": { "pull": true, "push": !inside.hub.read_only },
+        "allow_merge_commit": allows("merge"),
+        "allow_squash_merge": allows("squash"),
+        "allow_rebase_merge": allows("rebase"),
+    }))
 }
 
 pub(super) async fn branch(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
@@ -85,7 +92,11 @@ pub(super) async fn bare(State(shared): State<Shared>, Path(sha): Path<String>) 
     match Oid::from_str(&sha).and_then(|id| repository.find_commit(id)) {
         Ok(commit) => {
             let tree = json!({ "sha": commit.tree_id().to_string() });
-            Json(json!({ "sha": sha, "tree": tree })).into_response()
+            let parents: Vec<Value> =
+                commit.parent_ids().map(|id| json!({ "sha": id.to_string() })).collect();
+            let message = commit.message().unwrap();
+            Json(json!({ "sha": sha, "tree": tree, "message": message, "parents": parents }))
+                .into_response()
         }
         Err(_) => refused(404, "Not Found"),
     }

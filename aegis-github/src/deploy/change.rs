@@ -1,0 +1,129 @@
+//! What a fix, or taking a commit back, makes of the files of its base.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aegis_core::model::{Fix, FixKind, Release};
+use aegis_core::patch::{self, Patch, check_path};
+use aegis_core::{Error, Result, Revision};
+use serde_json::{Value, json};
+
+use super::pull::Remote;
+use crate::repository::Tree;
+
+/// Entries of a new tree, or why it can't be made cleanly.
+pub(super) enum Made {
+    /// What changes; nothing where it is empty.
+    Entries(Vec<Value>),
+    /// It does not apply here, for this reason.
+    Conflict(String),
+}
+
+/// Applies `fix` to `base`.
+pub(super) async fn of_fix(remote: &Remote, fix: &Fix, base: &Revision) -> Result<Made> {
+    let made = match &fix.kind {
+        FixKind::Patch(patch) => of_patch(remote, patch, base).await?,
+        FixKind::Revert(release) => of_release(remote, release, base).await?,
+        _ => {
+            let say = format!("{:?} is nothing that Git could ship", fix.title);
+            return Err(Error::invalid(say).at("deploy"));
+        }
+    };
+    Ok(match made {
+        Made::Entries(entries) if entries.is_empty() => {
+            Made::Conflict(String::from("it changes nothing"))
+        }
+        made => made,
+    })
+}
+
+async fn of_patch(remote: &Remote, patch: &Patch, base: &Revision) -> Result<Made> {
+    let tree = remote.repository.files(base).await?;
+    let mut before = BTreeMap::new();
+    for path in patch.paths() {
+        check_path(path)?;
+        match tree.get(path) {
+            Some(file) if file.is_regular() => {
+                let Ok(text) = String::from_utf8(remote.repository.blob(&file.id).await?) else {
+                    return Ok(Made::Conflict(format!("{path:?} is not text")));
+                };
+                before.insert(path.to_owned(), text);
+            }
+            Some(_) => return Ok(Made::Conflict(format!("{path:?} is no regular file"))),
+            None if tree.is_folder(path) => {
+                return Ok(Made::Conflict(format!("{path:?} is a folder")));
+            }
+            None => {}
+        }
+    }
+    let changes = match patch::apply(&patch.edits, &before) {
+        Ok(changes) => changes,
+        Err(e) => return Ok(Made::Conflict(e.to_string())),
+    };
+    let mut entries = Vec::with_capacity(changes.len());
+    for change in changes {
+        let path = change.path.as_str();
+        let mode = tree.get(path).map_or("100644", |file| file.mode());
+        let Some(text) = change.after else {
+            entries.push(json!({ "path": path, "mode": mode, "type": "blob", "sha": null }));
+            continue;
+        };
+        let mut folders = path.match_indices('/').map(|(i, _)| &path[..i]);
+        if let Some(file) = folders.find(|folder| tree.get(folder).is_some()) {
+            return Ok(Made::Conflict(format!("{file:?} is no folder")));
+        }
+        entries.push(json!({ "path": path, "mode": mode, "type": "blob", "content": text }));
+    }
+    Ok(Made::Entries(entries))
+}
+
+/// Takes a release out of `base`: back to what ran before, where that is known and came before it.
+async fn of_release(remote: &Remote, release: &Release, base: &Revision) -> Result<Made> {
+    let bad = release.revision.as_str();
+    if !remote.contains(base.as_str(), bad).await? {
+        return Ok(Made::Conflict(format!("{bad} is not on the release branch")));
+    }
+    let before = match &release.previous {
+        Some(previous) if *previous != release.revision => {
+            remote.contains(bad, previous.as_str()).await?.then(|| previous.clone())
+        }
+        _ => None,
+    };
+    take_back(remote, &release.revision, before, base).await
+}
+
+/// Takes `bad` out of `onto`, back to `before` or to its first parent: each file that it changed and
+/// that nobody changed since is as it was; what somebody did change is theirs to decide.
+pub(super) async fn take_back(
+    remote: &Remote,
+    bad: &Revision,
+    before: Option<Revision>,
+    onto: &Revision,
+) -> Result<Made> {
+    let parent = remote.commit(bad.as_str()).await?.parents.into_iter().next();
+    let Some(before) = before.or(parent.map(|parent| Revision::new(parent.sha))) else {
+        return Ok(Made::Conflict(String::from("the first commit can't be taken back")));
+    };
+    let repository = &remote.repository;
+    let before = repository.files(&before).await?;
+    let (bad, onto) = (repository.files(bad).await?, repository.files(onto).await?);
+    let mut entries = Vec::new();
+    for path in differing(&before, &bad) {
+        let [was, is, now] = [&before, &bad, &onto].map(|tree| tree.get(path));
+        if now == was {
+            continue;
+        }
+        if now != is {
+            return Ok(Made::Conflict(format!("later work changed {path:?}")));
+        }
+        let mode = was.or(is).map_or("100644", |file| file.mode());
+        let kind = if mode == "160000" { "commit" } else { "blob" };
+        let id = was.map(|file| file.id.as_str());
+        entries.push(json!({ "path": path, "mode": mode, "type": kind, "sha": id }));
+    }
+    Ok(Made::Entries(entries))
+}
+
+fn differing<'a>(before: &'a Tree, after: &'a Tree) -> BTreeSet<&'a str> {
+    let paths = before.paths().chain(after.paths());
+    paths.filter(|path| before.get(path) != after.get(path)).collect()
+}

@@ -1,0 +1,124 @@
+//! Taking back what was merged, keeping what came later.
+
+use aegis_core::Result;
+use aegis_core::port::Repository as _;
+use aegis_core::stage::{RevertOrder, Rollout};
+use aegis_core::trailer::{self, REVERTS};
+
+use super::GitHubDeployer;
+use super::change::{self, Made};
+use super::find::{Found, find};
+use super::merge::{land, moving};
+use super::note::Note;
+use super::pull::Pull;
+use super::submit::{Offer, another, nothing_left, open, raced};
+
+/// Times that a release branch which moves meanwhile is looked at again.
+const TRIES: usize = 3;
+
+/// Opens the pull request that takes a commit back, and merges it once its checks pass.
+pub(super) async fn revert(deployer: &GitHubDeployer, order: &RevertOrder) -> Result<Rollout> {
+    let key = order.key();
+    for _ in 0..TRIES {
+        let (pull, note) = match find(&deployer.remote, key).await? {
+            Found::Open(pull, note) => (*pull, note),
+            Found::Merged(commit) => {
+                same(deployer, order).await?;
+                return deployer.rolled_out(&commit).await;
+            }
+            found @ (Found::Withdrawn | Found::Closed | Found::Foreign) => {
+                return deployer.answer(found).await;
+            }
+            found @ (Found::Absent | Found::Branch { .. }) => {
+                match offered(deployer, order, found).await? {
+                    Ok(offered) => offered,
+                    Err(rollout) => return Ok(rollout),
+                }
+            }
+        };
+        if note.what != order.commit().as_str() {
+            return Err(another(key));
+        }
+        if let Some(rollout) = land(deployer, key, &pull, &note).await? {
+            return Ok(rollout);
+        }
+    }
+    Err(moving(key))
+}
+
+/// The pull request, made anew or from the branch that an earlier call left.
+async fn offered(
+    deployer: &GitHubDeployer,
+    order: &RevertOrder,
+    found: Found,
+) -> Result<Result<(Pull, Note), Rollout>> {
+    let (remote, key, bad) = (&deployer.remote, order.key(), order.commit());
+    let onto = remote.repository.head().await?;
+    let title = remote.commit(bad.as_str()).await?.message;
+    let title = format!("Revert \"{}\"", title.lines().next().unwrap_or_default());
+    let head = if let Found::Branch { head, message } = found {
+        if trailer::value(&message, REVERTS) != Some(bad.as_str()) {
+            return Err(another(key));
+        }
+        head
+    } else {
+        if !remote.contains(onto.as_str(), bad.as_str()).await? {
+            return Ok(Err(Rollout::Conflict));
+        }
+        let entries = match change::take_back(remote, bad, None, &onto).await? {
+            Made::Entries(entries) if entries.is_empty() => {
+                // Somebody took it back already: the head is the answer, without an empty commit.
+                nothing_left(remote, key, onto.as_str()).await?;
+                return deployer.rolled_out(onto.as_str()).await.map(Err);
+            }
+            Made::Entries(entries) => entries,
+            Made::Conflict(why) => {
+                tracing::warn!(target: "aegis", %key, why, "the revert is not clean");
+                return Ok(Err(Rollout::Conflict));
+            }
+        };
+        let mut trailers = trailer::signed(key);
+        trailers.push((REVERTS, bad.to_string()));
+        let reasons = reasons(order);
+        let this = format!("This reverts commit {bad}.");
+        let message = trailer::compose(&title, &[&this, &reasons], &trailers);
+        let head = remote.write(onto.as_str(), entries, &message).await?;
+        if !remote.branch(&key.branch(), &head).await? {
+            return Err(raced(key));
+        }
+        head
+    };
+    let note = Note {
+        key: trailer::key_text(key),
+        what: bad.to_string(),
+        base: onto.to_string(),
+        head,
+        propose: false,
+        withdrawn: None,
+    };
+    let body = format!(
+        "This takes {bad} back, which made things worse:\n\n{}\n\nEach file that it changed is as it \
+         was before; none of them was changed since. It is merged when its checks pass. To stop it: \
+         close this pull request, cancel incident `{}`, or throw the kill switch.\n",
+        reasons(order),
+        key.incident
+    );
+    open(deployer, &Offer { key, note, title: &title, body: &body }).await.map(Ok)
+}
+
+fn reasons(order: &RevertOrder) -> String {
+    let lines: Vec<String> = order.reasons().iter().map(|reason| format!("- {reason}")).collect();
+    lines.join("\n")
+}
+
+/// Refuses a key whose merge took something else back.
+async fn same(deployer: &GitHubDeployer, order: &RevertOrder) -> Result<()> {
+    let key = order.key();
+    let pulls = deployer.remote.pulls(&key.branch()).await?;
+    let notes = pulls.iter().filter_map(|pull| Note::read(pull.body.as_deref()?));
+    let known = notes.map(|(note, _)| note).find(|note| note.is_of(key));
+    if known.is_some_and(|note| note.what != order.commit().as_str()) {
+        return Err(another(key));
+    }
+    Ok(())
+}
