@@ -28,11 +28,13 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|builder| builder).await
     }
 
-    async fn with(set: impl FnOnce(GitHubDeployerBuilder) -> GitHubDeployerBuilder) -> Self {
+    pub(crate) async fn with(
+        set: impl FnOnce(GitHubDeployerBuilder) -> GitHubDeployerBuilder,
+    ) -> Self {
         let fake = Fake::start().await;
         let passes = Check { of: None, name: "test", conclusion: Some("success"), log: None };
         fake.inside.lock().unwrap().hub.checks.push(passes);
@@ -52,7 +54,7 @@ impl Desk {
     }
 
     /// A person commits to a branch in a clone, and pushes.
-    fn push(&self, branch: &str, path: &str, text: &str) -> Revision {
+    pub(crate) fn push(&self, branch: &str, path: &str, text: &str) -> Revision {
         self.fake.git(&["fetch", "-q", "origin"]);
         self.fake.git(&["checkout", "-q", "-B", branch, &format!("origin/{branch}")]);
         let id = self.fake.commit("Go on", &[(path, text)]);

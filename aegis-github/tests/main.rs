@@ -1,8 +1,11 @@
 //! Against a stand-in for GitHub over a real Git repository.
 #![allow(clippy::unwrap_used)]
 
+mod deciding;
 mod deployer;
 mod fake;
 mod limits;
 mod reads;
+mod shipping;
 mod sign_in;
+mod way;

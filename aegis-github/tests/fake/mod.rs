@@ -56,6 +56,8 @@ pub(crate) struct Inside {
     pub(crate) tokens: Vec<String>,
     pub(crate) faults: Vec<(String, Fault)>,
     pub(crate) calls: Vec<Call>,
+    /// What goes wrong with a write, after so many others.
+    pub(crate) lose_write: Option<(usize, Fault)>,
     /// The App's public key, and how long a token lasts that it is given.
     pub(crate) app: Option<(Vec<u8>, Duration)>,
     pub(crate) minted: usize,
@@ -96,6 +98,7 @@ impl Fake {
             tokens: vec![TOKEN.to_owned()],
             faults: Vec::new(),
             calls: Vec::new(),
+            lose_write: None,
             app: None,
             minted: 0,
             tree_limit: usize::MAX,
@@ -195,7 +198,7 @@ impl Fake {
         GitHubRepository::open(self.github(), "acme/shop").await.unwrap()
     }
 
-    /// The next call whose path holds `part` goes wrong.
+    /// The next call whose method and path, as `GET /a?b`, hold `part` goes wrong.
     pub(crate) fn fault(&self, part: &str, fault: Fault) {
         self.inside.lock().unwrap().faults.push((part.to_owned(), fault));
     }
@@ -222,8 +225,19 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
     let host = host.unwrap_or_default();
     let (fault, open) = {
         let mut inside = shared.lock().unwrap();
-        let at = inside.faults.iter().position(|(part, _)| path.contains(part.as_str()));
-        let fault = at.map(|at| inside.faults.remove(at).1);
+        let line = format!("{method} {path}");
+        let at = inside.faults.iter().position(|(part, _)| line.contains(part.as_str()));
+        let mut fault = at.map(|at| inside.faults.remove(at).1);
+        if method != "GET"
+            && let Some((left, lost)) = &mut inside.lose_write
+        {
+            if *left == 0 {
+                fault = Some(lost.clone());
+                inside.lose_write = None;
+            } else {
+                *left -= 1;
+            }
+        }
         let bearer = signed.as_deref().and_then(|signed| signed.strip_prefix("Bearer "));
         let known = bearer.is_some_and(|token| inside.tokens.iter().any(|own| own == token));
         (fault, known || path.starts_with("/app/") || path.starts_with("/codeload/"))
