@@ -9,6 +9,8 @@ mod client;
 mod config;
 mod deploy;
 mod repository;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};

@@ -10,12 +10,13 @@ use aegis_github::{GitHubChecks, GitHubDeployer, Live};
 use async_trait::async_trait;
 
 use crate::deployer::Desk;
-use crate::fake::hub::Check;
-use crate::fake::{Fake, Fault};
+use crate::fake::Fake;
 use crate::way::Way;
+use aegis_github::testkit::Check;
+use aegis_github::testkit::Fault;
 
 fn with_checks(desk: &Desk, checks: Vec<Check>) {
-    desk.fake.inside.lock().unwrap().hub.checks = checks;
+    desk.fake.inside().hub.checks = checks;
 }
 
 fn check(name: &'static str, conclusion: Option<&'static str>) -> Check {
@@ -43,7 +44,7 @@ async fn checks_decide_and_silence_does_not() {
         let what = format!("{checks:?} {required:?} {statuses:?}");
         with_checks(&desk, checks);
         {
-            let hub = &mut desk.fake.inside.lock().unwrap().hub;
+            let hub = &mut desk.fake.inside().hub;
             (hub.required, hub.statuses) = (required, statuses);
         }
         let way = Way::new(desk).await;
@@ -114,7 +115,7 @@ async fn each_refusal_of_a_merge_means_what_it_says() {
 async fn what_is_not_known_yet_is_asked_again() {
     let way = Way::new(Desk::new().await).await;
     let head = way.ready().await;
-    way.desk.fake.inside.lock().unwrap().hub.unknown_mergeable = 1;
+    way.desk.fake.inside().hub.unknown_mergeable = 1;
     let refusal = Fault::Status(405, vec![], "Pull Request is not mergeable");
     way.desk.fake.fault("PUT /repos/acme/shop/pulls/1/merge", refusal);
     let seen = way.desk.deployer.merge(&way.merge(head)).await.unwrap();
@@ -128,7 +129,7 @@ async fn live_is_what_was_deployed_last_and_contains_the_merge() {
     let merged = Some(Rollout::Merged { commit: commit.clone() });
     let old = way.base.to_string();
     let deployed = |all: Vec<(String, &'static str)>| {
-        way.desk.fake.inside.lock().unwrap().hub.deployments = all;
+        way.desk.fake.inside().hub.deployments = all;
     };
     let (now, later) = (commit.to_string(), way.desk.push("main", "later.py", "x = 1\n"));
     for (all, expected) in [
@@ -164,10 +165,10 @@ async fn what_can_not_work_is_said_at_the_start() {
     let no_live = builder().await.checks(checks.clone()).open().await.unwrap_err();
     assert!(no_live.to_string().contains("Live::deployments"), "{no_live}");
     let whole = || async { builder().await.checks(checks.clone()).live(live.clone()) };
-    fake.inside.lock().unwrap().hub.methods.insert("merge", false);
+    fake.inside().hub.methods.insert("merge", false);
     let method = whole().await.open().await.unwrap_err();
     assert!(method.to_string().contains("merged_by"), "{method}");
-    fake.inside.lock().unwrap().hub.read_only = true;
+    fake.inside().hub.read_only = true;
     let rights = whole().await.open().await.unwrap_err();
     assert_eq!(rights.kind(), ErrorKind::Denied);
     assert!(rights.to_string().contains("pull requests"), "{rights}");

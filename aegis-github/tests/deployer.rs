@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use git2::Repository;
 
 use crate::fake::Fake;
-use crate::fake::hub::{self, Check};
+use aegis_github::testkit::{self, Check};
 
 const PUSHED: &str = "later.py";
 const FIXES: [(&str, &str, &str); 2] = [
@@ -37,7 +37,7 @@ impl Desk {
     ) -> Self {
         let fake = Fake::start().await;
         let passes = Check { of: None, name: "test", conclusion: Some("success"), log: None };
-        fake.inside.lock().unwrap().hub.checks.push(passes);
+        fake.inside().hub.checks.push(passes);
         let builder = GitHubDeployer::builder(fake.repository().await)
             .checks(GitHubChecks::all().with_settle(Duration::ZERO))
             .live(Live::deployments("production"));
@@ -46,11 +46,11 @@ impl Desk {
     }
 
     fn git(&self) -> Repository {
-        Repository::open_bare(&self.fake.inside.lock().unwrap().git).unwrap()
+        Repository::open_bare(&self.fake.inside().git).unwrap()
     }
 
     fn text(&self, path: &str) -> Option<String> {
-        hub::text(&self.fake.inside.lock().unwrap(), "main", path).map(|(text, _)| text)
+        testkit::text(&self.fake.inside(), "main", path).map(|(text, _)| text)
     }
 
     /// A person commits to a branch in a clone, and pushes.
@@ -110,18 +110,18 @@ impl Bench for Desk {
     }
 
     async fn delete_branch(&self, name: &str) {
-        assert!(hub::remove(&mut self.fake.inside.lock().unwrap(), name));
+        assert!(testkit::remove(&mut self.fake.inside(), name));
     }
 
     async fn merge_by_person(&self, name: &str) {
-        let mut inside = self.fake.inside.lock().unwrap();
+        let mut inside = self.fake.inside();
         let number = inside.hub.pulls.iter().find(|pull| pull.head == name).unwrap().number;
-        hub::land(&mut inside, number, "merge", "Merged by hand").unwrap();
+        testkit::land(&mut inside, number, "merge", "Merged by hand").unwrap();
     }
 
     async fn make_live(&self) {
         let head = self.head().await.to_string();
-        self.fake.inside.lock().unwrap().hub.deployments.push((head, "success"));
+        self.fake.inside().hub.deployments.push((head, "success"));
     }
 }
 

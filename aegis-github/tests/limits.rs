@@ -6,7 +6,8 @@ use aegis_core::port::Repository as _;
 use aegis_core::{ErrorKind, Retry};
 use aegis_github::{Credentials, GitHub, GitHubRepository};
 
-use crate::fake::{Fake, Fault};
+use crate::fake::Fake;
+use aegis_github::testkit::Fault;
 
 fn limited(wait: &str) -> Fault {
     let headers = vec![("retry-after", wait.to_owned())];

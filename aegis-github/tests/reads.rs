@@ -4,7 +4,8 @@ use aegis_core::port::{FileEntry, Repository as _};
 use aegis_core::{ErrorKind, Revision};
 use aegis_github::GitHubRepository;
 
-use crate::fake::{Fake, Fault};
+use crate::fake::Fake;
+use aegis_github::testkit::Fault;
 
 fn paths(files: &[FileEntry]) -> Vec<&str> {
     files.iter().map(|file| file.path.as_str()).collect()
@@ -42,7 +43,7 @@ async fn a_tree_that_is_too_large_for_one_answer_is_read_folder_by_folder() {
     let whole = fake.repository().await;
     let head = whole.head().await.unwrap();
     let whole = whole.list(&head).await.unwrap();
-    fake.inside.lock().unwrap().tree_limit = 10;
+    fake.inside().tree_limit = 10;
     let parts = fake.repository().await.list(&head).await.unwrap();
     assert_eq!(whole.len(), 32);
     assert_eq!(parts, whole);
@@ -153,7 +154,7 @@ async fn what_is_not_there_is_named() {
         let error = repository.list(&Revision::new(moving)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{moving:?}");
     }
-    fake.inside.lock().unwrap().archived = true;
+    fake.inside().archived = true;
     let error = open("acme/shop").await;
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(error.to_string().contains("archived"), "{error}");

@@ -8,9 +8,9 @@ use aegis_core::testkit::mint;
 use aegis_core::{EffectKind, ErrorKind, Revision};
 
 use crate::deployer::Desk;
-use crate::fake::Fault;
-use crate::fake::hub;
 use crate::way::Way;
+use aegis_github::testkit;
+use aegis_github::testkit::Fault;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_done_twice_whichever_write_s_answer_is_lost() {
@@ -22,9 +22,9 @@ async fn nothing_is_done_twice_whichever_write_s_answer_is_lost() {
     for (name, fault) in [("acted, then lost", Fault::Drop), ("never arrived", failed)] {
         for n in 0..writes {
             let way = Way::new(Desk::new().await).await;
-            way.desk.fake.inside.lock().unwrap().lose_write = Some((n, fault.clone()));
+            way.desk.fake.inside().lose_write = Some((n, fault.clone()));
             way.all().await;
-            let hit = way.desk.fake.inside.lock().unwrap().lose_write.is_none();
+            let hit = way.desk.fake.inside().lose_write.is_none();
             assert!(hit, "write {n} was never made");
             way.is_once(&format!("write {n} {name}")).await;
         }
@@ -48,7 +48,7 @@ async fn a_heal_takes_few_calls() {
 async fn the_pull_request_says_what_it_is_and_the_commit_whose() {
     let way = Way::new(Desk::new().await).await;
     way.desk.deployer.submit(&way.order(true)).await.unwrap();
-    let pull = way.desk.fake.inside.lock().unwrap().hub.pulls[0].clone();
+    let pull = way.desk.fake.inside().hub.pulls[0].clone();
     assert_eq!((pull.title.as_str(), pull.base.as_str()), ("Change app.py", "main"));
     assert_eq!(pull.labels, ["aegis"]);
     assert!(pull.body.starts_with("<!-- aegis {"), "{}", pull.body);
@@ -61,7 +61,7 @@ async fn the_pull_request_says_what_it_is_and_the_commit_whose() {
     assert_eq!(way.look(EffectKind::Submit).await, Some(Rollout::AwaitingPerson));
     // On a person's word the same fix is cleared, and stays what it is.
     assert!(matches!(way.submitted().await, Rollout::Ready { .. }));
-    assert_eq!(way.desk.fake.inside.lock().unwrap().hub.pulls.len(), 1);
+    assert_eq!(way.desk.fake.inside().hub.pulls.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,10 +84,10 @@ async fn a_person_who_takes_part_is_left_alone() {
         }),
         ("pushes to it", |desk| drop(desk.push("aegis/fix-i1", "extra.py", "x = 2\n"))),
         ("rewrites what it says", |desk| {
-            desk.fake.inside.lock().unwrap().hub.pulls[0].body = String::from("Mine now.");
+            desk.fake.inside().hub.pulls[0].body = String::from("Mine now.");
         }),
         ("points it at another branch", |desk| {
-            desk.fake.inside.lock().unwrap().hub.pulls[0].base = String::from("aegis/fix-i1");
+            desk.fake.inside().hub.pulls[0].base = String::from("aegis/fix-i1");
         }),
     ];
     for (n, (what, change)) in changes.into_iter().enumerate() {
@@ -114,7 +114,7 @@ async fn later_work_on_the_same_file_is_not_reverted_over() {
     way.desk.push("main", "app.py", "print('the shop')\nprint('open')\n");
     let seen = way.desk.deployer.revert(&way.revert(&commit)).await.unwrap();
     assert_eq!(seen, Rollout::Conflict);
-    assert_eq!(way.desk.fake.inside.lock().unwrap().hub.pulls.len(), 1);
+    assert_eq!(way.desk.fake.inside().hub.pulls.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +128,7 @@ async fn a_revert_that_somebody_made_already_is_found_again() {
         assert_eq!(seen, merged);
         assert_eq!(way.look(EffectKind::Revert).await, Some(merged.clone()));
     }
-    assert_eq!(way.desk.fake.inside.lock().unwrap().hub.pulls.len(), 1);
+    assert_eq!(way.desk.fake.inside().hub.pulls.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +147,7 @@ async fn an_executable_file_stays_one_and_what_was_made_is_gone_after_the_revert
     let Rollout::Ready { head } = way.desk.deployer.submit(&order).await.unwrap() else {
         panic!("not ready")
     };
-    let text = |path| hub::text(&way.desk.fake.inside.lock().unwrap(), "main", path);
+    let text = |path| testkit::text(&way.desk.fake.inside(), "main", path);
     let order = mint::merge_order(&way.case, 1, &fix, &base, head).unwrap();
     let merged = way.desk.deployer.merge(&order).await.unwrap();
     assert_eq!(text("run.sh"), Some((String::from("#!/bin/sh\nnew\n"), 1)));

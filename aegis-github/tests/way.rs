@@ -105,7 +105,7 @@ impl Way {
     /// One pull request each for the fix and the revert, both merged once, and nothing else.
     pub(crate) async fn is_once(&self, what: &str) {
         let heads: Vec<String> = {
-            let inside = self.desk.fake.inside.lock().unwrap();
+            let inside = self.desk.fake.inside();
             assert!(inside.hub.pulls.iter().all(|pull| pull.merged.is_some()), "{what}");
             inside.hub.pulls.iter().map(|pull| pull.head.clone()).collect()
         };

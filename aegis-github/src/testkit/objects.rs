@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{ACCEPT, LINK, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use git2::{Commit, ObjectType, Oid, Repository, Sort, TreeWalkMode};
@@ -14,7 +15,21 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Shared, refused};
+use super::{NAME, Shared, refused};
+
+pub(super) fn routes() -> Router<Shared> {
+    let at = |path: &str| format!("/repos/{NAME}{path}");
+    Router::new()
+        .route(&at(""), get(about))
+        .route(&at("/git/ref/heads/{*branch}"), get(branch))
+        .route(&at("/commits"), get(commits))
+        .route(&at("/commits/{sha}"), get(commit))
+        .route(&at("/git/commits/{sha}"), get(bare))
+        .route(&at("/git/trees/{sha}"), get(tree))
+        .route(&at("/git/blobs/{sha}"), get(blob))
+        .route(&at("/tarball/{sha}"), get(tarball))
+        .route("/codeload/{sha}", get(archive))
+}
 
 type Words = Query<HashMap<String, String>>;
 
@@ -22,11 +37,11 @@ pub(super) fn open(shared: &Shared) -> Repository {
     Repository::open_bare(&shared.lock().unwrap().git).unwrap()
 }
 
-pub(super) async fn about(State(shared): State<Shared>) -> Json<Value> {
+async fn about(State(shared): State<Shared>) -> Json<Value> {
     let inside = shared.lock().unwrap();
     let allows = |method: &str| *inside.hub.methods.get(method).unwrap_or(&true);
     Json(json!({
-        "full_name": "acme/shop", "default_branch": "main", "archived": inside.archived,
+        "full_name": NAME, "default_branch": "main", "archived": inside.archived,
         "permissions": { "pull": true, "push": !inside.hub.read_only },
         "allow_merge_commit": allows("merge"),
         "allow_squash_merge": allows("squash"),
@@ -34,7 +49,7 @@ pub(super) async fn about(State(shared): State<Shared>) -> Json<Value> {
     }))
 }
 
-pub(super) async fn branch(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
+async fn branch(State(shared): State<Shared>, Path(name): Path<String>) -> Response {
     let name = format!("refs/heads/{name}");
     match open(&shared).refname_to_id(&name) {
         Ok(id) => {
@@ -79,7 +94,7 @@ fn shown(repository: &Repository, commit: &Commit<'_>, files: bool) -> Value {
     shown
 }
 
-pub(super) async fn commit(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
+async fn commit(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
     let repository = open(&shared);
     match Oid::from_str(&sha).and_then(|id| repository.find_commit(id)) {
         Ok(commit) => Json(shown(&repository, &commit, true)).into_response(),
@@ -87,7 +102,7 @@ pub(super) async fn commit(State(shared): State<Shared>, Path(sha): Path<String>
     }
 }
 
-pub(super) async fn bare(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
+async fn bare(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
     let repository = open(&shared);
     match Oid::from_str(&sha).and_then(|id| repository.find_commit(id)) {
         Ok(commit) => {
@@ -102,7 +117,7 @@ pub(super) async fn bare(State(shared): State<Shared>, Path(sha): Path<String>) 
     }
 }
 
-pub(super) async fn commits(State(shared): State<Shared>, Query(words): Words) -> Response {
+async fn commits(State(shared): State<Shared>, Query(words): Words) -> Response {
     let (repository, address) = (open(&shared), shared.lock().unwrap().address);
     let number = |name: &str, unless| words.get(name).map_or(unless, |n| n.parse().unwrap());
     let (page, size): (usize, usize) = (number("page", 1), number("per_page", 30));
@@ -122,7 +137,7 @@ pub(super) async fn commits(State(shared): State<Shared>, Query(words): Words) -
     let mut headers = HeaderMap::new();
     if page * size < all.len() {
         let next = format!(
-            "<http://{address}/repos/acme/shop/commits?sha={}&per_page={size}&page={}>; rel=\"next\"",
+            "<http://{address}/repos/{NAME}/commits?sha={}&per_page={size}&page={}>; rel=\"next\"",
             words["sha"],
             page + 1
         );
@@ -131,7 +146,7 @@ pub(super) async fn commits(State(shared): State<Shared>, Query(words): Words) -
     (headers, Json(part)).into_response()
 }
 
-pub(super) async fn tree(
+async fn tree(
     State(shared): State<Shared>,
     Path(sha): Path<String>,
     Query(words): Words,
@@ -165,7 +180,7 @@ pub(super) async fn tree(
     Json(json!({ "sha": sha, "tree": nodes, "truncated": truncated })).into_response()
 }
 
-pub(super) async fn blob(
+async fn blob(
     State(shared): State<Shared>,
     Path(sha): Path<String>,
     headers: HeaderMap,
@@ -183,13 +198,13 @@ pub(super) async fn blob(
 }
 
 /// Leads to another host, as GitHub does.
-pub(super) async fn tarball(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
+async fn tarball(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
     let port = shared.lock().unwrap().address.port();
     let there = format!("http://localhost:{port}/codeload/{sha}");
     (StatusCode::FOUND, [(LOCATION, there)]).into_response()
 }
 
-pub(super) async fn archive(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
+async fn archive(State(shared): State<Shared>, Path(sha): Path<String>) -> Response {
     let git = shared.lock().unwrap().git.clone();
     let mut archive = std::process::Command::new("git");
     archive.arg("-C").arg(git).args(["archive", "--format=tar.gz"]);
