@@ -29,6 +29,8 @@ pub struct Pull {
     pub open: bool,
     /// The commit on its base, where it was merged.
     pub merged: Option<String>,
+    /// When it was opened.
+    pub created_at: String,
     /// Names of its labels.
     pub labels: Vec<String>,
 }

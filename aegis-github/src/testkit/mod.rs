@@ -45,6 +45,8 @@ pub enum Fault {
     Hang,
     /// It is done, and the connection breaks before the answer.
     Drop,
+    /// It is done, and no answer comes.
+    Stall,
 }
 
 /// A call that was made.
@@ -85,6 +87,8 @@ pub struct Inside {
     pub minted: usize,
     /// Files that one answer about a tree holds.
     pub tree_limit: usize,
+    /// Answers that never came, of what was done.
+    pub stalled: usize,
     /// What is there beside Git.
     pub hub: Hub,
 }
@@ -126,6 +130,7 @@ impl Stand {
             app: None,
             minted: 0,
             tree_limit: usize::MAX,
+            stalled: 0,
             hub: Hub::default(),
         };
         let inside: Shared = Arc::new(Mutex::new(inside));
@@ -247,7 +252,15 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
     let mut response = conditional(response, asked.as_deref()).await;
     let status = response.status().as_u16();
     let call = Call { method, path, signed: signed.is_some(), status, host };
-    shared.lock().unwrap().calls.push(call);
+    let stalls = matches!(fault, Some(Fault::Stall));
+    {
+        let mut inside = shared.lock().unwrap();
+        inside.calls.push(call);
+        inside.stalled += usize::from(stalls);
+    }
+    if stalls {
+        return std::future::pending().await;
+    }
     if matches!(fault, Some(Fault::Drop)) {
         // A body that breaks off.
         let long = Full::new(Bytes::from_static(b"{\"unfinished\": "));

@@ -22,20 +22,43 @@ pub(super) fn routes() -> Router<Shared> {
         .route(&at("issues/{number}/labels"), post(label))
 }
 
+/// What people did by Git alone: a branch that is gone closes its pull requests, a head that came onto
+/// the base by itself is merged.
+fn settle(inside: &mut Inside) {
+    let repository = Repository::open_bare(&inside.git).unwrap();
+    for pull in inside.hub.pulls.iter_mut().filter(|pull| pull.open) {
+        let Some(head) = tip(&repository, &pull.head) else {
+            pull.open = false;
+            continue;
+        };
+        pull.sha = head.to_string();
+        let mut at = tip(&repository, &pull.base).unwrap();
+        let holds = |at: Oid| at == head || repository.graph_descendant_of(at, head).unwrap();
+        if !holds(at) {
+            continue;
+        }
+        while let Ok(parent) = repository.find_commit(at).unwrap().parent_id(0) {
+            if at == head || !holds(parent) {
+                break;
+            }
+            at = parent;
+        }
+        (pull.open, pull.merged) = (false, Some(at.to_string()));
+    }
+}
+
 fn shown(inside: &mut Inside, number: u64, alone: bool) -> Value {
+    settle(inside);
     let repository = Repository::open_bare(&inside.git).unwrap();
     let unknown = alone && inside.hub.unknown_mergeable > 0;
     inside.hub.unknown_mergeable -= usize::from(unknown);
     let pull = inside.hub.pulls.iter_mut().find(|pull| pull.number == number).unwrap();
-    if let Some(tip) = tip(&repository, &pull.head).filter(|_| pull.open) {
-        pull.sha = tip.to_string();
-    }
     let repo = json!({ "full_name": NAME });
     let base = tip(&repository, &pull.base).unwrap().to_string();
     let mut shown = json!({
         "number": pull.number,
         "state": if pull.open { "open" } else { "closed" },
-        "title": pull.title, "body": pull.body, "created_at": now(),
+        "title": pull.title, "body": pull.body, "created_at": pull.created_at,
         "merged_at": pull.merged.as_ref().map(|_| now()),
         "merge_commit_sha": pull.merged,
         "head": { "sha": pull.sha, "ref": pull.head, "repo": repo },
@@ -60,6 +83,7 @@ async fn list(
     Query(words): Query<HashMap<String, String>>,
 ) -> Json<Value> {
     let mut inside = shared.lock().unwrap();
+    settle(&mut inside);
     let wanted = |pull: &&Pull| {
         let head = words.get("head").is_none_or(|head| *head == format!("acme:{}", pull.head));
         head && (words.get("state").is_some_and(|state| state == "all") || pull.open)
@@ -76,6 +100,7 @@ async fn list(
 
 async fn create(State(shared): State<Shared>, Json(asked): Json<Value>) -> Response {
     let mut inside = shared.lock().unwrap();
+    settle(&mut inside);
     let text = |name: &str| asked[name].as_str().unwrap().to_owned();
     let repository = Repository::open_bare(&inside.git).unwrap();
     let head = text("head");
@@ -97,6 +122,7 @@ async fn create(State(shared): State<Shared>, Json(asked): Json<Value>) -> Respo
         sha: sha.to_string(),
         open: true,
         merged: None,
+        created_at: now(),
         labels: Vec::new(),
     });
     (StatusCode::CREATED, Json(shown(&mut inside, number, true))).into_response()

@@ -12,7 +12,7 @@ use aegis_core::model::{
 use aegis_core::planner::{Handle, Planner, PlannerConfig, ServiceConfig};
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::{Clock as _, Filter, Journal, SystemClock};
-use aegis_core::stage::{Diagnoser, MetricSource};
+use aegis_core::stage::{Deployer, Diagnoser, MetricSource};
 use aegis_core::testkit::stages::{Offers, Passes};
 use aegis_core::{Confidence, Result};
 use aegis_examples::replicas::{World, samples, unhealthy};
@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use super::marked::Marked;
 use super::plain::{Call, Remote};
 use super::site::{self, Pointed};
-use super::{LIFE, Plot, folder, journal};
+use super::{LIFE, Plot, folder, hub, journal};
 
 /// What the process may take.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -89,7 +89,10 @@ async fn on_git(
     if plot.harms() {
         world = world.with_harm();
     }
-    let inner = world.deployer(site::state(folder)).await.unwrap();
+    let inner: Box<dyn Deployer> = match std::env::var(hub::ADDRESS) {
+        Ok(address) => Box::new(hub::deployer(&address, world.clone()).await),
+        Err(_) => Box::new(world.deployer(site::state(folder)).await.unwrap()),
+    };
     let deployer = Pointed { inner, folder: folder.to_owned() };
     let planner = world.planner(journal, deployer, &owner(), &[SERVICE], settings);
     planner.unwrap().start().unwrap()

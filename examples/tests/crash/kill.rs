@@ -6,9 +6,12 @@ use super::plain::{self, Call};
 use super::points::Plan;
 use super::{Life, Plot, count, each, some};
 
+const PLOTS: [Plot; 6] =
+    [Plot::Plain, Plot::PlainHarm, Plot::Git, Plot::Harm, Plot::Hub, Plot::HubHarm];
+
 #[test]
 fn killed_at_any_point_it_goes_on_where_it_was_and_does_nothing_twice() {
-    for plot in [Plot::Plain, Plot::PlainHarm, Plot::Git, Plot::Harm] {
+    for plot in PLOTS {
         let points = plot.points();
         let tried = some(&points, count("AEGIS_CRASH_POINTS", 3));
         // What an outside write hangs on is tried each time.
@@ -29,11 +32,11 @@ fn killed_at_any_point_it_goes_on_where_it_was_and_does_nothing_twice() {
 
 #[test]
 fn killed_again_and_again_also_while_it_recovers_it_does_nothing_twice() {
-    let seeds = count("AEGIS_CRASH_SEEDS", 4) as u64;
+    let seeds = count("AEGIS_CRASH_SEEDS", 6) as u64;
     let deaths = std::sync::atomic::AtomicUsize::new(0);
     each((0..seeds).collect(), |seed| {
-        let plot = [Plot::Plain, Plot::PlainHarm, Plot::Git, Plot::Harm][seed as usize % 4];
-        let seed = (seed / 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id());
+        let plot = PLOTS[seed as usize % PLOTS.len()];
+        let seed = (seed / 6).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(std::process::id());
         let life = Life::new(plot);
         // One to four crashes, each a number of points after the start.
         for crash in 0..=seed % 4 {

@@ -7,6 +7,7 @@
 
 mod child;
 mod disk;
+mod hub;
 mod kill;
 mod marked;
 mod person;
@@ -45,20 +46,29 @@ enum Plot {
     Git,
     /// A Git repository; the fix does harm and is taken back.
     Harm,
+    /// Pull requests on what stands in for GitHub; the fix heals.
+    Hub,
+    /// The same; the fix does harm and is taken back.
+    HubHarm,
 }
 
 impl Plot {
     fn by_name(name: &str) -> Option<Self> {
-        let all = [Self::Plain, Self::PlainHarm, Self::Blind, Self::Git, Self::Harm];
-        all.into_iter().find(|plot| format!("{plot:?}") == name)
+        let git = [Self::Git, Self::Harm, Self::Hub, Self::HubHarm];
+        let all = [Self::Plain, Self::PlainHarm, Self::Blind];
+        all.into_iter().chain(git).find(|plot| format!("{plot:?}") == name)
     }
 
     fn is_git(self) -> bool {
-        matches!(self, Self::Git | Self::Harm)
+        self.is_hub() || matches!(self, Self::Git | Self::Harm)
+    }
+
+    fn is_hub(self) -> bool {
+        matches!(self, Self::Hub | Self::HubHarm)
     }
 
     fn harms(self) -> bool {
-        !matches!(self, Self::Plain | Self::Git)
+        !matches!(self, Self::Plain | Self::Git | Self::Hub)
     }
 
     /// Every point of such a life without anything bad in it.
@@ -83,6 +93,7 @@ impl Plot {
 struct Life {
     plot: Plot,
     folder: PathBuf,
+    hub: Option<hub::Hub>,
     /// Removes the folder at the end.
     own: Option<TempDir>,
 }
@@ -102,11 +113,16 @@ impl Life {
             aegis_examples::replicas::build(&site::path(&folder)).unwrap();
             std::fs::create_dir(site::state(&folder)).unwrap();
         }
-        Self { plot, folder, own: None }
+        let hub = plot.is_hub().then(|| hub::Hub::start(&folder));
+        Self { plot, folder, hub, own: None }
     }
 
     fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    fn hub(&self) -> &hub::Hub {
+        self.hub.as_ref().unwrap()
     }
 
     fn start(&self, plan: Option<&Plan>) -> Child {
@@ -114,6 +130,9 @@ impl Life {
         child.args(["--exact", "crash::child::entry", "--ignored", "--nocapture"]);
         child.env(FOLDER, &self.folder).env(LIFE, format!("{:?}", self.plot));
         child.stdin(Stdio::null()).stdout(Stdio::null());
+        if let Some(hub) = &self.hub {
+            child.env(hub::ADDRESS, hub.url());
+        }
         if let Some(plan) = plan {
             child.env(PLAN, plan.to_string());
         }
@@ -176,7 +195,13 @@ impl Life {
         self.ended(end, how);
         if self.plot.is_git() {
             let site::Tally { fixes, merges, reverts, .. } = site::tally(&self.folder);
-            assert_eq!((fixes, merges, reverts), (1, 1, taken_back), "{how}");
+            // On GitHub a revert comes by a merge, too.
+            let all = if self.plot.is_hub() { 1 + taken_back } else { 1 };
+            assert_eq!((fixes, merges, reverts), (1, all, taken_back), "{how}");
+            if let Some(hub) = &self.hub {
+                let pulls = hub.pulls();
+                assert!(pulls.len() == all && pulls.iter().all(|pull| pull.1), "{how}: {pulls:?}");
+            }
             return;
         }
         let calls = plain::calls(&self.folder);

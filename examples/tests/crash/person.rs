@@ -90,9 +90,9 @@ fn kept(repository: &Repository, branch: &str) -> bool {
 }
 
 /// One life with an act in it, after which the process dies or goes on.
-fn interfere(act: Act, point: &str, dies: bool) {
-    let life = Life::new(Plot::Git);
-    let how = format!("{act:?} at {point}{}", if dies { ", and it dies" } else { "" });
+fn interfere(plot: Plot, act: Act, point: &str, dies: bool) {
+    let life = Life::new(plot);
+    let how = format!("{plot:?}: {act:?} at {point}{}", if dies { ", and it dies" } else { "" });
     let mut does = vec![Does::Person(act)];
     does.extend(dies.then_some(Does::Die));
     let died = life.dies(&Plan::of(point, &does));
@@ -127,18 +127,20 @@ fn interfere(act: Act, point: &str, dies: bool) {
 
 #[test]
 fn what_a_person_does_at_any_point_is_respected_and_nothing_is_done_twice() {
-    let points = Plot::Git.points();
-    let mut cases = Vec::new();
-    for act in Act::ALL {
-        for point in some(&points, count("AEGIS_CRASH_POINTS", 2)) {
-            cases.extend([false, true].map(|dies| (act, point.clone(), dies)));
+    for plot in [Plot::Git, Plot::Hub] {
+        let points = plot.points();
+        let mut cases = Vec::new();
+        for act in Act::ALL {
+            for point in some(&points, count("AEGIS_CRASH_POINTS", 2)) {
+                cases.extend([false, true].map(|dies| (act, point.clone(), dies)));
+            }
+            // The moments that matter: the branch is there, and nobody has been told.
+            for point in ["submit after", "merge before"] {
+                cases.push((act, point.to_owned(), point == "submit after"));
+            }
         }
-        // The moments that matter: the branch is there, and nobody has been told.
-        for point in ["submit after", "merge before"] {
-            cases.push((act, point.to_owned(), point == "submit after"));
-        }
+        let tried = cases.len();
+        each(cases, |(act, point, dies)| interfere(plot, act, &point, dies));
+        println!("{plot:?}: {tried} times a person came in at {} points", points.len());
     }
-    let tried = cases.len();
-    each(cases, |(act, point, dies)| interfere(act, &point, dies));
-    println!("{tried} times a person came in at {} points", points.len());
 }

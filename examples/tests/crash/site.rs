@@ -1,19 +1,19 @@
-//! A real Git repository as the remote, and what it tells afterwards.
+//! A real Git repository as the remote, bare or behind what stands in for GitHub, and what it tells
+//! afterwards.
 
 use std::path::{Path, PathBuf};
 
 use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
 use aegis_core::{EffectKey, Result};
-use aegis_local::git::GitDeployer;
 use async_trait::async_trait;
 use git2::{Oid, Repository};
 
 use super::points::at;
 
-/// The Git deployer, with points before and after each write.
+/// A deployer with points before and after each write.
 #[derive(Debug)]
 pub(super) struct Pointed {
-    pub(super) inner: GitDeployer,
+    pub(super) inner: Box<dyn Deployer>,
     pub(super) folder: PathBuf,
 }
 

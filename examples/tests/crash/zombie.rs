@@ -51,13 +51,19 @@ fn wakes(plot: Plot, point: &str) {
 #[test]
 fn a_process_stopped_past_its_lease_writes_nothing_when_it_goes_on() {
     let mut cases = Vec::new();
-    for plot in [Plot::Git, Plot::Harm] {
+    for plot in [Plot::Git, Plot::Harm, Plot::HubHarm] {
         let points = plot.points();
         let most = count("AEGIS_CRASH_POINTS", 2);
         cases.extend(some(&points, most).into_iter().map(|point| (plot, point.clone())));
     }
-    let always =
-        [(Plot::Git, "submit before"), (Plot::Git, "merge before"), (Plot::Harm, "revert before")];
+    let always = [
+        (Plot::Git, "submit before"),
+        (Plot::Git, "merge before"),
+        (Plot::Harm, "revert before"),
+        (Plot::HubHarm, "submit before"),
+        (Plot::HubHarm, "merge before"),
+        (Plot::HubHarm, "revert before"),
+    ];
     cases.extend(always.map(|(plot, point)| (plot, point.to_owned())));
     cases.sort();
     cases.dedup();
