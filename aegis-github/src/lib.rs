@@ -1,14 +1,17 @@
 //! Aegis on GitHub.
 //!
 //! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
-//! source by it, without a checkout and without Git.
+//! source by it, without a checkout and without Git. [`Pipelines`] tells how its workflows do, and what
+//! failed in them.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod client;
 mod config;
+mod pipelines;
 mod repository;
 
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};
+pub use pipelines::{Cause, Conclusion, PipelineEvents, Pipelines, cause_of};
 pub use repository::GitHubRepository;

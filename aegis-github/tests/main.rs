@@ -3,5 +3,6 @@
 
 mod fake;
 mod limits;
+mod pipelines;
 mod reads;
 mod sign_in;

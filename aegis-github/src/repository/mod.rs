@@ -144,7 +144,13 @@ impl GitHubRepository {
         &self.inner.branch
     }
 
-    fn at(&self, path: &str) -> String {
+    /// The connection that it is read by.
+    pub(crate) fn github(&self) -> &GitHub {
+        &self.inner.github
+    }
+
+    /// The address of what belongs to it.
+    pub(crate) fn at(&self, path: &str) -> String {
         format!("{}/{path}", self.inner.path)
     }
 
@@ -315,7 +321,7 @@ fn unknown(failure: Failure, at: &Revision) -> Error {
 }
 
 /// Text as a part of an address.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

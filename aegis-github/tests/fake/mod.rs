@@ -1,5 +1,6 @@
 //! A stand-in for GitHub: its REST API over a real bare repository, with faults as state.
 
+pub(crate) mod actions;
 mod objects;
 
 use std::net::SocketAddr;
@@ -60,6 +61,7 @@ pub(crate) struct Inside {
     pub(crate) minted: usize,
     /// Files that one answer about a tree holds.
     pub(crate) tree_limit: usize,
+    pub(crate) runs: Vec<actions::Run>,
 }
 
 pub(crate) type Shared = Arc<Mutex<Inside>>;
@@ -97,6 +99,7 @@ impl Fake {
             app: None,
             minted: 0,
             tree_limit: usize::MAX,
+            runs: Vec::new(),
         };
         let inside: Shared = Arc::new(Mutex::new(inside));
         let app = Router::new()
@@ -113,6 +116,7 @@ impl Fake {
                 "/app/installations/7/access_tokens",
                 axum::routing::post(crate::sign_in::access_tokens),
             )
+            .merge(actions::routes())
             .fallback(|| async { refused(404, "Not Found") })
             .layer(from_fn_with_state(Arc::clone(&inside), gate))
             .with_state(Arc::clone(&inside));
