@@ -73,13 +73,9 @@ impl PipelineEvents {
         // A clock that was set back does not stop it.
         clock.sleep_until(self.due.min(clock.now().plus(every))).await;
         let runs = self.pipelines.runs(None, RUNS).await;
-        self.pause();
+        self.due = clock.now().plus(every);
         self.news = self.fresh(runs.map_err(Error::from)?);
         Ok(())
-    }
-
-    fn pause(&mut self) {
-        self.due = self.pipelines.clock.now().plus(self.pipelines.every);
     }
 
     /// The outcomes that were not told, in the order of their runs.
@@ -160,7 +156,6 @@ impl EventSource for PipelineEvents {
                     // The next look finds it again, and what came behind it.
                     self.stuck = Some((key(run), tries + 1));
                     self.news.clear();
-                    self.pause();
                     return Err(e);
                 }
             }

@@ -96,6 +96,6 @@ async fn a_planner_opens_an_incident_of_a_pipeline_and_ends_it_with_the_next_suc
     assert_eq!(handle.report(failure).await.unwrap(), Receipt::Joined(id.clone()));
     assert_eq!(handle.report(over).await.unwrap(), Receipt::Joined(id.clone()));
     let ended = async || handle.incident(&id).await.unwrap().phase.is_terminal();
-    aegis_core::testkit::soon("the incident is over", ended).await;
+    soon("the incident is over", ended).await;
     handle.shutdown().await.unwrap();
 }

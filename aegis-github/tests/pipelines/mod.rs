@@ -15,7 +15,7 @@ use aegis_core::port::{EventSource, Intake as _, Receipt};
 use aegis_core::stage::MetricSource as _;
 use aegis_core::testkit::conformance;
 use aegis_core::testkit::stages::{Shop, honest};
-use aegis_core::testkit::{ManualClock, World};
+use aegis_core::testkit::{ManualClock, World, soon};
 use aegis_core::{ErrorKind, Fingerprint, Revision, Timestamp};
 use aegis_github::{Cause, Conclusion, GitHubRepository, PipelineEvents, Pipelines, cause_of};
 
@@ -64,9 +64,7 @@ impl Bed {
     }
 
     async fn asleep(&self) {
-        while self.clock.next_wake().is_none() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        soon("a source that waits", async || self.clock.next_wake().is_some()).await;
     }
 
     /// What the next look finds.

@@ -1,5 +1,8 @@
 //! Logs and calls that fail.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use super::*;
 
 #[tokio::test]
@@ -101,11 +104,9 @@ async fn what_is_dropped_while_it_reads_is_told_later() {
         bed.fake.fault(part, Fault::Hang);
         tokio::select! {
             told = events.next() => panic!("{part}: {told:?}"),
-            () = async {
-                while bed.fake.inside.lock().unwrap().faults.iter().any(|(p, _)| p == part) {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            } => {}
+            () = soon("the call", async || {
+                !bed.fake.inside.lock().unwrap().faults.iter().any(|(p, _)| p == part)
+            }) => {}
         }
     }
     for _ in 0..2 {
@@ -113,4 +114,45 @@ async fn what_is_dropped_while_it_reads_is_told_later() {
     }
     assert_eq!(found.len(), 2);
     bed.quiet(&mut events).await;
+}
+
+/// Polls the source so often, and drops what it is at then.
+async fn polled(events: &mut PipelineEvents, polls: usize) -> Option<Event> {
+    let (mut next, mut left) = (events.next(), polls);
+    let told = poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        next.as_mut().poll(context).map(Some)
+    });
+    Some(told.await?.unwrap().unwrap().event)
+}
+
+#[tokio::test]
+async fn no_event_is_lost_wherever_it_is_dropped() {
+    let bed = Bed::new().await;
+    bed.run(Run::failed(1, CARGO));
+    bed.run(Run::failed(2, PYTEST).of("nightly.yml", "Nightly"));
+    for polls in 1..60 {
+        let mut events = bed.events();
+        let mut found = Vec::from_iter(polled(&mut events, polls).await);
+        found.extend(bed.all(&mut events).await);
+        assert_eq!(prints(&found).len(), 2, "{polls}");
+    }
+}
+
+#[tokio::test]
+async fn it_looks_at_its_interval_and_never_too_often() {
+    let bed = Bed::new().await;
+    for (every, then) in [(0, 10), (30, 30)] {
+        let pipelines = bed.pipelines.clone().every(Duration::from_secs(every));
+        let mut events = pipelines.events("shop");
+        tokio::select! {
+            told = events.next() => panic!("{told:?}"),
+            () = soon("its next look", async || {
+                bed.clock.sleeps_until(NOW.plus(Duration::from_secs(then)))
+            }) => {}
+        }
+    }
 }
