@@ -2,12 +2,14 @@
 //!
 //! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
 //! source by it, without a checkout and without Git. [`GitHubDeployer`] ships fixes by pull requests.
+//! [`Pipelines`] tells how its workflows do, and what failed in them.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod client;
 mod config;
 mod deploy;
+mod pipelines;
 mod repository;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -15,4 +17,5 @@ pub mod testkit;
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};
 pub use deploy::{GitHubChecks, GitHubDeployer, GitHubDeployerBuilder, Live, MergeMethod};
+pub use pipelines::{Cause, Conclusion, PipelineEvents, Pipelines, cause_of};
 pub use repository::GitHubRepository;

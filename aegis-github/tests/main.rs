@@ -5,6 +5,7 @@ mod deciding;
 mod deployer;
 mod fake;
 mod limits;
+mod pipelines;
 mod reads;
 mod shipping;
 mod sign_in;

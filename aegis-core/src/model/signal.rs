@@ -28,6 +28,9 @@ pub enum Observation {
     Anomaly(Anomaly),
     /// The health check fails.
     Unhealthy(Untrusted),
+    /// A pipeline fails: what makes two failures the same, and the text that reports it, its first
+    /// line the title.
+    Pipeline(Fingerprint, Untrusted),
 }
 
 /// A metric that left its baseline.
@@ -107,6 +110,8 @@ pub enum SignalKind {
     Anomaly(Anomaly),
     /// The health check fails.
     Unhealthy,
+    /// A pipeline fails.
+    Pipeline,
 }
 
 /// A signal after intake: redacted, parsed, fingerprinted, fit to be stored.

@@ -71,6 +71,7 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
         SignalKind::Anomaly(_) | SignalKind::Unhealthy => {
             join_or_open(engine, service, IncidentKind::Resource, symptom).await
         }
+        SignalKind::Pipeline => open(engine, service, IncidentKind::Pipeline, symptom).await,
     }
 }
 
@@ -333,6 +334,10 @@ fn symptom(engine: &Engine, signal: &Signal) -> Symptom {
             let detail = redact(text);
             let print = Fingerprint::of(["unhealthy", &Metric::Health.to_string()]);
             (print, SignalKind::Unhealthy, detail.first_line(), detail)
+        }
+        Observation::Pipeline(print, text) => {
+            let detail = redact(text);
+            (print.clone(), SignalKind::Pipeline, detail.first_line(), detail)
         }
     };
     Symptom::new(signal.at, fingerprint, kind, title.truncated(TITLE))

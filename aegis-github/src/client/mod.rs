@@ -3,6 +3,7 @@
 mod auth;
 mod cache;
 mod gate;
+mod pages;
 mod refused;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use aegis_core::{Error, Result};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, LINK};
 use http::{HeaderMap, Method, Request};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use octocrab::Octocrab;
 use reqwest::Url;
 use rustls::crypto::ring;
@@ -30,8 +31,6 @@ use crate::config::{Credentials, GitHubConfig};
 const JSON: &str = "application/vnd.github+json";
 /// The version of the API whose shapes are read.
 const VERSION: &str = "2022-11-28";
-/// Pages that one list may have.
-const PAGES: usize = 50;
 
 /// A connection to GitHub as somebody; cheap to clone.
 ///
@@ -134,44 +133,6 @@ impl GitHub {
     /// Reads bytes as they are.
     pub(crate) async fn raw(&self, path: &str) -> Result<Bytes, Failure> {
         self.read(path, "application/vnd.github.raw+json").await.map(|(body, _)| body)
-    }
-
-    /// Reads a list over its pages, until `enough` of it was read.
-    pub(crate) async fn pages<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        enough: usize,
-    ) -> Result<Vec<T>, Failure> {
-        let mut read = 0;
-        let more = |page: &Vec<T>| {
-            read += page.len();
-            read < enough
-        };
-        let mut all: Vec<T> = self.answers(path, more).await?.into_iter().flatten().collect();
-        all.truncate(enough);
-        Ok(all)
-    }
-
-    /// Reads the answers of each page, for as long as `more` are wanted.
-    pub(crate) async fn answers<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        mut more: impl FnMut(&T) -> bool,
-    ) -> Result<Vec<T>, Failure> {
-        let mut all = Vec::new();
-        let mut next = Some(path.to_owned());
-        for _ in 0..PAGES {
-            let Some(path) = next.take() else { break };
-            let (body, link) = self.read(&path, JSON).await?;
-            let answer = parse(&body, &path)?;
-            if more(&answer) {
-                // By its path: an address that names another host is not followed.
-                let link = link.as_deref().and_then(following);
-                next = link.and_then(|url| self.inner.config.relative(url)).map(str::to_owned);
-            }
-            all.push(answer);
-        }
-        Ok(all)
     }
 
     /// Follows the redirect that a path answers with, and reads what is there. Where that is another
@@ -341,6 +302,10 @@ impl GitHub {
                 let say = format!("{name}: GitHub can't be reached");
                 return lost(Error::unavailable(say).with_source(e));
             }
+            // It would be as long again.
+            Ok(Ok((_, Err(e)))) if e.is::<LengthLimitError>() => {
+                return Came::Refused(Refused::large(config.answer_bytes, name));
+            }
             Ok(Ok((_, Err(e)))) => {
                 return lost(Error::unavailable(format!("{name}: the answer broke off: {e}")));
             }
@@ -416,11 +381,4 @@ fn parse<T: DeserializeOwned>(body: &[u8], path: &str) -> Result<T> {
         let say = format!("{path}: GitHub's answer can't be read: {e}");
         Error::unavailable(say).at("github")
     })
-}
-
-/// The address of the next page in a `Link` header.
-fn following(link: &str) -> Option<&str> {
-    let mut links = link.split(',').filter_map(|one| one.split_once(';'));
-    let (url, _) = links.find(|(_, rel)| rel.contains("rel=\"next\""))?;
-    url.trim().strip_prefix('<')?.strip_suffix('>')
 }

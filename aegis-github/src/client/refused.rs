@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 /// Bytes of a message that are kept.
 const MESSAGE: usize = 500;
+/// Content too large.
+const LARGE: u16 = 413;
 
 /// Why a call did not give what was asked for.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub(crate) enum Failure {
     Failed(Error),
 }
 
-/// An answer of 4xx.
+/// An answer of 4xx, or one that is too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) status: u16,
@@ -48,6 +50,17 @@ impl Refused {
         let message = message.chars().filter(|c| !c.is_control()).take(MESSAGE).collect();
         let needs = headers.get("x-accepted-github-permissions").and_then(|v| v.to_str().ok());
         Self { status, message, needs: needs.map(str::to_owned), what }
+    }
+
+    /// An answer that is longer than what is taken, told as the status that says so of a request.
+    pub(super) fn large(most: usize, what: String) -> Self {
+        let message = format!("the answer is longer than {most} bytes");
+        Self { status: LARGE, message, needs: None, what }
+    }
+
+    /// Whether the answer was longer than what is taken.
+    pub(crate) fn is_large(&self) -> bool {
+        self.status == LARGE
     }
 
     /// Whether what was asked for does not exist, or may not be seen.

@@ -14,6 +14,9 @@ use crate::repository::escaped;
 /// Bytes of what a check says that are kept.
 const DETAIL: usize = 16 * 1_024;
 
+/// Check runs of one commit that are read.
+const CHECKS: usize = 1_000;
+
 /// Which checks a fix has to pass on its branch.
 ///
 /// A check is a check run of any App, as of a workflow's job, or a commit status; it is named by what
@@ -93,11 +96,6 @@ struct Check {
     says: String,
     /// The number of the workflow's job that it is, where it is one.
     job: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Runs {
-    check_runs: Vec<Run>,
 }
 
 #[derive(Deserialize)]
@@ -210,9 +208,8 @@ fn together(
 async fn reported(remote: &Remote, head: &str) -> Result<Vec<Check>> {
     let (github, repository) = (remote.github(), &remote.repository);
     let path = repository.at(&format!("commits/{head}/check-runs?filter=latest&per_page=100"));
-    let runs: Vec<Runs> = github.answers(&path, |_| true).await?;
-    let mut checks: Vec<Check> =
-        runs.into_iter().flat_map(|runs| runs.check_runs).map(run).collect();
+    let runs: Vec<Run> = github.pages_of("check_runs", &path, CHECKS).await?;
+    let mut checks: Vec<Check> = runs.into_iter().map(run).collect();
     let path = repository.at(&format!("commits/{head}/status?per_page=100"));
     let statuses: Statuses = github.get(&path).await?;
     checks.extend(statuses.statuses.into_iter().map(|status| {

@@ -144,10 +144,12 @@ impl GitHubRepository {
         &self.inner.branch
     }
 
+    /// The connection that it is read by.
     pub(crate) fn github(&self) -> &GitHub {
         &self.inner.github
     }
 
+    /// The address of what belongs to it.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}/{path}", self.inner.path)
     }

@@ -19,7 +19,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route(&at("branches/{*branch}"), get(branch))
         .route(&at("deployments"), get(deployments))
         .route(&at("deployments/{id}/statuses"), get(deployment_statuses))
-        .route(&at("actions/jobs/{id}/logs"), get(log))
 }
 
 async fn check_runs(State(shared): State<Shared>, Path(sha): Path<String>) -> Json<Value> {
@@ -37,11 +36,6 @@ async fn check_runs(State(shared): State<Shared>, Path(sha): Path<String>) -> Js
     };
     let runs: Vec<Value> = runs.map(run).collect();
     Json(json!({ "total_count": runs.len(), "check_runs": runs }))
-}
-
-async fn log(State(shared): State<Shared>, Path(id): Path<usize>) -> Response {
-    let log = shared.lock().unwrap().hub.checks.get(id).and_then(|check| check.log);
-    log.map_or_else(|| refused(404, "Not Found"), |log| log.into_response())
 }
 
 async fn status(State(shared): State<Shared>, Path(_): Path<String>) -> Json<Value> {

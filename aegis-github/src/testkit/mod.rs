@@ -4,6 +4,7 @@
 //! does not have, it answers with 404. It is for tests: what it is asked wrongly may panic its task.
 #![allow(clippy::unwrap_used)]
 
+mod actions;
 mod apps;
 mod checks;
 mod hub;
@@ -26,6 +27,7 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::{Full, Limited};
 use serde_json::json;
 
+pub use self::actions::{Job, Run};
 pub use self::hub::{Check, Hub, Pull, text};
 pub use self::pulls::land;
 pub use self::writes::remove;
@@ -87,6 +89,8 @@ pub struct Inside {
     pub minted: usize,
     /// Files that one answer about a tree holds.
     pub tree_limit: usize,
+    /// Runs of workflows.
+    pub runs: Vec<Run>,
     /// Answers that never came, of what was done.
     pub stalled: usize,
     /// What is there beside Git.
@@ -130,6 +134,7 @@ impl Stand {
             app: None,
             minted: 0,
             tree_limit: usize::MAX,
+            runs: Vec::new(),
             stalled: 0,
             hub: Hub::default(),
         };
@@ -198,6 +203,7 @@ fn routes() -> Router<Shared> {
         .merge(writes::routes())
         .merge(pulls::routes())
         .merge(checks::routes())
+        .merge(actions::routes())
         .merge(apps::routes())
         .fallback(|| async { refused(404, "Not Found") })
 }
