@@ -47,6 +47,7 @@ clippy:
 	$(CARGO) clippy --locked -p aegis-core --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --features mock -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --features testkit -- -D warnings
+	$(CARGO) clippy --locked -p aegis-github -- -D warnings
 	$(CARGO) clippy --locked -p aegis-sql --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p aegis-sql --no-default-features --features postgres -- -D warnings
 

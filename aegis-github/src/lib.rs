@@ -16,6 +16,8 @@ pub mod testkit;
 
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};
-pub use deploy::{GitHubChecks, GitHubDeployer, GitHubDeployerBuilder, Live, MergeMethod};
+pub use deploy::{
+    GitHubChecks, GitHubDeployer, GitHubDeployerBuilder, GitHubReleases, Live, MergeMethod,
+};
 pub use pipelines::{Cause, Conclusion, PipelineEvents, Pipelines, cause_of};
 pub use repository::GitHubRepository;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use aegis_core::port::{Running, RunningRevision};
+use aegis_core::model::{Author, Event};
+use aegis_core::port::{EventSource as _, Running, RunningRevision};
 use aegis_core::stage::{Deployer as _, Rollout};
 use aegis_core::testkit::conformance::deploy::Bench as _;
 use aegis_core::{EffectKind, Error, ErrorKind, Result};
@@ -198,4 +199,37 @@ async fn the_first_workflow_is_waited_for() {
     let wait = GitHubChecks::all().with_settle(Duration::from_secs(3_600));
     let way = Way::new(Desk::with(|b| b.checks(wait)).await).await;
     assert_eq!(way.submitted().await, Rollout::Checking);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everyone_s_releases_are_told_once_with_who_made_them() {
+    let way = Way::new(Desk::new().await).await;
+    way.desk.make_live().await;
+    let mut releases = way.desk.deployer.releases("shop").every(Duration::from_millis(5));
+    let mut next = async || {
+        let soon = tokio::time::timeout(Duration::from_millis(300), releases.next()).await;
+        match soon.ok()?.unwrap().unwrap().event {
+            Event::Released(release) => Some((release.revision, release.previous, release.author)),
+            other => panic!("{other:?}"),
+        }
+    };
+    let kim = || Author::Person(String::from("Kim"));
+    assert_eq!(next().await, Some((way.base.clone(), None, kim())));
+    assert_eq!(next().await, None, "the same again is none");
+    let commit = way.merged().await;
+    way.desk.make_live().await;
+    let aegis = Author::Aegis("i1".into());
+    assert_eq!(next().await, Some((commit.clone(), Some(way.base.clone()), aegis)));
+    let pushed = way.desk.push_by_person().await;
+    way.desk.fake.inside().hub.deployments.push((pushed.to_string(), "failure"));
+    assert_eq!(next().await, None, "what failed runs nowhere");
+    way.desk.fake.fault("GET /repos/acme/shop/deployments", Fault::Status(404, vec![], "Gone"));
+    way.desk.make_live().await;
+    let mut seen = None;
+    while seen.is_none() {
+        let soon = tokio::time::timeout(Duration::from_secs(60), releases.next()).await.unwrap();
+        seen = soon.ok().flatten();
+    }
+    let Event::Released(release) = seen.unwrap().event else { panic!("no release") };
+    assert_eq!((release.revision, release.previous), (pushed, Some(commit)));
 }

@@ -77,16 +77,26 @@ struct Run {
     html_url: String,
 }
 
-/// How far what is on the release branch as `commit` got.
-pub(super) async fn rolled_out(remote: &Remote, live: &Live, commit: &str) -> Result<Rollout> {
-    let merged = Rollout::Merged { commit: Revision::new(commit) };
-    let seen = match &live.0 {
+/// What came out, and what was tried since, the newest first.
+async fn seen(remote: &Remote, live: &Live) -> Result<Vec<Deployed>> {
+    match &live.0 {
         Evidence::Deployments(environment) => deployments(remote, environment).await,
         Evidence::Workflow(file) => runs(remote, file).await,
         Evidence::Running(running) => reports(&**running).await,
-    };
+    }
+}
+
+/// What runs, and since when.
+pub(super) async fn running(remote: &Remote, live: &Live) -> Result<Option<(Revision, Timestamp)>> {
+    let out = seen(remote, live).await?.into_iter().find(|deployed| deployed.failed.is_none());
+    Ok(out.map(|deployed| (Revision::new(deployed.revision), deployed.at)))
+}
+
+/// How far what is on the release branch as `commit` got.
+pub(super) async fn rolled_out(remote: &Remote, live: &Live, commit: &str) -> Result<Rollout> {
+    let merged = Rollout::Merged { commit: Revision::new(commit) };
     // The merge is a fact whether or not anybody tells what runs.
-    let seen = match seen {
+    let seen = match seen(remote, live).await {
         Ok(seen) => seen,
         Err(error) => {
             tracing::warn!(target: "aegis", %error, "nobody tells what runs");

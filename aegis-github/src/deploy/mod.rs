@@ -7,13 +7,14 @@ mod live;
 mod merge;
 mod note;
 mod pull;
+mod releases;
 mod revert;
 mod submit;
 mod withdraw;
 
 use aegis_core::port::{Clock as _, SystemClock};
 use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
-use aegis_core::{EffectKey, Error, Result, Revision};
+use aegis_core::{EffectKey, Error, Result, Revision, ServiceName};
 use async_trait::async_trait;
 use serde::Deserialize;
 
@@ -23,6 +24,7 @@ use self::find::{Found, find};
 pub use self::live::Live;
 pub use self::pull::MergeMethod;
 use self::pull::{Pull, Remote};
+pub use self::releases::GitHubReleases;
 use crate::repository::{GitHubRepository, moment};
 
 /// Ships fixes by pull requests, and takes them back by pull requests.
@@ -174,6 +176,11 @@ impl GitHubDeployer {
             method: MergeMethod::default(),
             labels: vec![String::from("aegis")],
         }
+    }
+
+    /// The releases of `service`, whoever makes them, as events.
+    pub fn releases(&self, service: impl Into<ServiceName>) -> GitHubReleases {
+        GitHubReleases::new(self.remote.clone(), self.live.clone(), service.into())
     }
 
     /// What the repository's checks say of the head of a pull request.
