@@ -2,13 +2,20 @@
 //!
 //! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
 //! source by it, without a checkout and without Git.
+//!
+//! With the feature `webhooks`, `Webhooks` hears what GitHub sends, so that the planner looks at once
+//! and not only in its own time.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod client;
 mod config;
 mod repository;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};
 pub use repository::GitHubRepository;
+#[cfg(feature = "webhooks")]
+pub use webhooks::{Heard, Refusal, Verdict, Webhooks};

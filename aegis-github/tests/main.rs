@@ -5,3 +5,4 @@ mod fake;
 mod limits;
 mod reads;
 mod sign_in;
+mod webhooks;
