@@ -122,7 +122,7 @@ async fn what_is_waited_for_outside_is_looked_at_at_once_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_pause_that_the_journal_holds_ends_too() {
+async fn a_rollout_that_is_waited_for_is_looked_at_at_once() {
     let bed = Bed::new();
     bed.world.with(|remote| remote.rolls_out = false);
     let slow = Slow::in_phase(bed, Autonomy::Auto, Phase::GoingLive).await;
