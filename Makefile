@@ -47,9 +47,10 @@ clippy:
 	$(CARGO) clippy --locked -p aegis-core --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --features mock -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --features testkit -- -D warnings
-	$(CARGO) clippy --locked -p aegis-github -- -D warnings
 	$(CARGO) clippy --locked -p aegis-sql --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p aegis-sql --no-default-features --features postgres -- -D warnings
+	$(CARGO) clippy --locked -p aegis-github -- -D warnings
+	$(CARGO) clippy --locked -p aegis-github --features webhooks -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
@@ -88,3 +89,4 @@ packages:
 
 test-packages:
 	@./scripts/packages.sh tests
+	@./scripts/npm-packages.sh

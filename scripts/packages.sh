@@ -14,6 +14,8 @@ if [ "${1:-}" = tests ]; then
   has_initdb || missing+=(postgresql)
   # The key of an App is made anew in each run.
   command -v openssl >/dev/null || missing+=(openssl)
+  # What GitHub publishes about its API and its webhooks comes by npm.
+  command -v npm >/dev/null || missing+=(npm)
 fi
 command -v cc >/dev/null || missing+=(build-essential)
 [ ${#missing[@]} -eq 0 ] && exit 0

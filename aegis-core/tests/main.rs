@@ -13,6 +13,7 @@ mod flaky;
 mod flap;
 mod fuzz;
 mod heal;
+mod hints;
 mod histories;
 mod hostile;
 mod normal;

@@ -178,6 +178,21 @@ impl GitHubConfig {
     }
 }
 
+/// Refuses what is no `owner/repository`.
+pub(crate) fn is_name(name: &str) -> Result<()> {
+    let plain = |part: &str| {
+        let usual = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !part.is_empty() && part.chars().all(usual) && !matches!(part, "." | "..")
+    };
+    match name.split_once('/') {
+        Some((owner, name)) if plain(owner) && plain(name) => Ok(()),
+        _ => {
+            let say = format!("{name:?} is no repository's name; give OWNER/NAME");
+            Err(Error::invalid(say).at("github"))
+        }
+    }
+}
+
 fn parsed(text: &str) -> Result<Url> {
     let wrong = |why: String| {
         let say = format!("{text} is no address of GitHub: {why}; give https://HOST");

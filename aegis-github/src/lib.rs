@@ -3,6 +3,9 @@
 //! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
 //! source by it, without a checkout and without Git. [`GitHubDeployer`] ships fixes by pull requests.
 //! [`Pipelines`] tells how its workflows do, and what failed in them.
+//!
+//! With the feature `webhooks`, `Webhooks` hears what GitHub sends, so that the planner looks at once
+//! and not only in its own time.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -13,6 +16,8 @@ mod pipelines;
 mod repository;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};
@@ -21,3 +26,5 @@ pub use deploy::{
 };
 pub use pipelines::{Cause, Conclusion, PipelineEvents, Pipelines, cause_of};
 pub use repository::GitHubRepository;
+#[cfg(feature = "webhooks")]
+pub use webhooks::{Heard, Refusal, Verdict, Webhooks};

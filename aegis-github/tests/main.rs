@@ -10,3 +10,4 @@ mod reads;
 mod shipping;
 mod sign_in;
 mod way;
+mod webhooks;

@@ -109,4 +109,10 @@ impl Incident {
             | Phase::Folded => Step::Done,
         }
     }
+    /// Whether all that it waits for is the next look at the remote, which may come sooner.
+    pub fn polls(&self) -> bool {
+        // After a failure, and to learn what became of a write, it waits on purpose.
+        let calm = self.failures == 0 && self.open_effect.is_none();
+        calm && matches!(self.step(self.not_before), Step::Run { effect: Effect::Lookup, .. })
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Busy, Engine};
+use super::lease::{Entered, renew};
 use super::mail::RETRY;
-use super::observer::jittered;
 use super::{notices, watches};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{EffectKey, IncidentId, Timestamp};
@@ -41,6 +41,10 @@ pub(super) struct Driver {
     pub(super) lease: Lease,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) slots: watch::Receiver<u64>,
+    /// Hints that the outside world may have changed.
+    hints: watch::Receiver<u64>,
+    /// Whether such a hint ended a pause of the machine's own.
+    early: bool,
     /// When to look again at something that has not changed and is not journaled again.
     pub(super) quiet_until: Option<Timestamp>,
     /// Held from the moment the incident is claimed, but for the time that it waits.
@@ -53,9 +57,10 @@ impl Driver {
         lease: Lease,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
-        let slots = engine.slots.subscribe();
+        let (slots, hints) = (engine.slots.subscribe(), engine.hints.subscribe());
         let at_work = Some(engine.busy());
-        Self { engine, lease, commands, slots, quiet_until: None, at_work }
+        let (early, quiet_until) = (false, None);
+        Self { engine, lease, commands, slots, hints, early, quiet_until, at_work }
     }
 
     pub(super) async fn run(mut self) {
@@ -104,12 +109,15 @@ impl Driver {
             tracing::warn!(target: "aegis", incident_id = %id, error = %e, "not folded yet");
         }
         while !*stopping.borrow_and_update() {
-            let step = incident.step(self.engine.now());
+            let early = std::mem::take(&mut self.early).then_some(incident.not_before);
+            let step = incident.step(self.engine.now().max(early.unwrap_or_default()));
             let quiet = self.quiet_until.filter(|until| *until > self.engine.now());
             let outcome = match step {
                 Step::Done => break,
                 Step::Run { effect, key } if quiet.is_none() => {
                     self.quiet_until = None;
+                    // A hint from here on may be about what this does not see yet.
+                    self.hints.mark_unchanged();
                     Box::pin(self.perform(&mut incident, effect, &key)).await
                 }
                 Step::Run { .. } => self.wait(&mut incident, quiet, stopping).await,
@@ -180,7 +188,7 @@ impl Driver {
         }
     }
 
-    /// Waits for a moment, a command, a turn to release, or the end.
+    /// Waits for a moment, a command, a turn to release, a hint, or the end.
     async fn wait(
         &mut self,
         incident: &mut Incident,
@@ -198,10 +206,15 @@ impl Driver {
             }
         };
         self.at_work = None;
+        let polls = incident.polls();
         let (told, command) = tokio::select! {
             () = moment => (false, None),
             Some(command) = self.commands.recv() => (true, Some(command)),
             Ok(()) = self.slots.changed(), if incident.phase == Phase::Queued => (true, None),
+            Ok(()) = self.hints.changed(), if polls => {
+                self.early = true;
+                (true, None)
+            }
             _ = stopping.changed() => (false, None),
         };
         self.at_work = Some(engine.busy());
@@ -357,36 +370,5 @@ fn effect(record: &Record) -> Option<port::Effect> {
             Some(port::Effect { key: key.clone(), request: None, status })
         }
         _ => None,
-    }
-}
-
-/// A driver's place among those that are told things; given back however the driver ends.
-struct Entered {
-    engine: Arc<Engine>,
-    lease: Lease,
-    renewing: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        // A driver that panicked must not hold its incident for ever.
-        self.renewing.abort();
-        self.engine.left(&self.lease);
-    }
-}
-
-/// Keeps a lease until its driver ends; says so when it is lost.
-async fn renew(engine: Arc<Engine>, lease: Lease, lost: watch::Sender<bool>) {
-    loop {
-        // Those that were claimed together are not renewed all at once.
-        tokio::time::sleep(jittered(lease.ttl / 3)).await;
-        match engine.journal.renew(&lease).await {
-            Ok(()) => {}
-            Err(e) if e.kind() == ErrorKind::Fenced => {
-                lost.send_replace(true);
-                return;
-            }
-            Err(e) => tracing::warn!(target: "aegis", error = %e, "a lease was not renewed"),
-        }
     }
 }

@@ -122,6 +122,10 @@ pub(super) struct Engine {
     pub(super) contended: AtomicBool,
     /// Wakes those that wait for a service's turn to release.
     pub(super) slots: watch::Sender<u64>,
+    /// Somebody says that the outside world may have changed.
+    pub(super) hinted: Notify,
+    /// Wakes those that wait to look at it again.
+    pub(super) hints: watch::Sender<u64>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) stopping: watch::Sender<bool>,
     busy: Arc<AtomicUsize>,
@@ -179,6 +183,8 @@ impl Engine {
             unclaimed: AtomicBool::new(false),
             contended: AtomicBool::new(false),
             slots: watch::Sender::new(0),
+            hinted: Notify::new(),
+            hints: watch::Sender::new(0),
             changes: broadcast::channel(1_024).0,
             stopping: watch::Sender::new(false),
             busy: Arc::default(),

@@ -79,6 +79,7 @@ impl Handle {
         }
         runtime.spawn(mail::run(Arc::clone(&engine)));
         runtime.spawn(news::run(Arc::clone(&engine)));
+        runtime.spawn(news::outside(Arc::clone(&engine)));
         let dispatcher = runtime.spawn(dispatch(Arc::clone(&engine)));
         Self { engine, runtime: Some(runtime), dispatcher: Some(dispatcher) }
     }
@@ -155,6 +156,14 @@ impl Handle {
     /// Replaces everything that a person can switch.
     pub async fn set_control(&self, control: Control) -> Result<()> {
         self.operator().switch(|_| control.clone()).await
+    }
+
+    /// Says that something outside may have changed, as a webhook does: what this planner waits to look
+    /// at again, the checks of a fix or the rollout of a merge, it looks at now. A hint and no more: it
+    /// costs a look, ten a second at most, and where none comes the planner looks in its own time. A
+    /// pause after a failure is not cut short.
+    pub fn look_again(&self) {
+        self.engine.hinted.notify_one();
     }
 
     /// How many things the planner is doing at this moment; 0 means that it only waits.

@@ -14,6 +14,7 @@ mod elsewhere;
 mod engine;
 mod handle;
 mod intake;
+mod lease;
 mod look;
 mod mail;
 mod news;

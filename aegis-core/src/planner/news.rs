@@ -1,4 +1,4 @@
-//! Hints of the journal that there is something to do, before anybody looks by itself.
+//! Hints that there is something to do, before anybody looks by itself: the journal's and the host's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,5 +23,17 @@ pub(super) async fn run(engine: Arc<Engine>) {
             () = heeded => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
+    }
+}
+
+/// Passes on that the outside world may have changed, until the planner stops.
+pub(super) async fn outside(engine: Arc<Engine>) {
+    loop {
+        tokio::select! {
+            () = engine.hinted.notified() => {}
+            () = engine.stopped() => return,
+        }
+        engine.hints.send_modify(|n| *n += 1);
+        tokio::time::sleep(PAUSE).await;
     }
 }

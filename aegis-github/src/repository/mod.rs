@@ -17,6 +17,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub(crate) use self::tree::Tree;
 use crate::client::{Failure, GitHub};
+use crate::config::is_name;
 
 /// Trees, and what single commits touched, that are kept: neither ever changes.
 const KEPT: usize = 8;
@@ -111,15 +112,7 @@ impl GitHubRepository {
     }
 
     async fn open_inner(github: GitHub, name: &str, branch: Option<&str>) -> Result<Self> {
-        let plain = |part: &str| {
-            let usual = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            !part.is_empty() && part.chars().all(usual) && !matches!(part, "." | "..")
-        };
-        let parts = name.split_once('/').filter(|(owner, name)| plain(owner) && plain(name));
-        if parts.is_none() {
-            let say = format!("{name:?} is no repository's name; give OWNER/NAME");
-            return Err(Error::invalid(say).at("github"));
-        }
+        is_name(name)?;
         let path = format!("repos/{name}");
         let about: About = github.get(&path).await?;
         if about.archived {
