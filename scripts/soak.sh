@@ -25,5 +25,9 @@ for run in $(seq "${AEGIS_REPLICA_RUNS:-50}"); do
   cargo run --locked -q -p aegis-examples --example replicas -- --kills $((run % 4 + 1)) | tail -1
 done
 
+echo "== every call of every test held against GitHub's own description"
+./scripts/npm-packages.sh
+AEGIS_GITHUB_DESCRIBED=1 cargo test --locked -p aegis-github --test main
+
 echo "== every scenario of make heal, ten times in a row, then beside a process that takes a core"
 scripts/soak-heal.sh

@@ -3,6 +3,7 @@
 
 mod deciding;
 mod deployer;
+mod described;
 mod fake;
 mod limits;
 mod pipelines;

@@ -77,7 +77,7 @@ async fn deployments(State(shared): State<Shared>) -> Json<Value> {
 async fn deployment_statuses(State(shared): State<Shared>, Path(id): Path<usize>) -> Json<Value> {
     let state = shared.lock().unwrap().hub.deployments[id].1;
     let at = "2026-01-02T03:04:05Z";
-    let mut all = vec![json!({ "state": "in_progress", "description": null, "created_at": at })];
+    let mut all = vec![json!({ "state": "in_progress", "description": "", "created_at": at })];
     if !state.is_empty() {
         all.insert(0, json!({ "state": state, "description": "said", "created_at": at }));
     }

@@ -25,7 +25,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::{Full, Limited};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use self::actions::{Job, Run};
 pub use self::hub::{Check, Hub, Pull, text};
@@ -64,6 +64,10 @@ pub struct Call {
     pub status: u16,
     /// The host that was asked, with its port.
     pub host: String,
+    /// The body, where it was JSON.
+    pub asked: Option<Value>,
+    /// What was answered, where that was JSON.
+    pub answer: Option<Value>,
 }
 
 /// Everything that it knows, for tests to read and to change.
@@ -83,6 +87,8 @@ pub struct Inside {
     pub lose_write: Option<(usize, Fault)>,
     /// The calls so far.
     pub calls: Vec<Call>,
+    /// How many of them were told.
+    told: usize,
     /// The App's public key, and how long a token lasts that it is given.
     pub app: Option<(Vec<u8>, Duration)>,
     /// Tokens that were given to the App.
@@ -131,6 +137,7 @@ impl Stand {
             faults: Vec::new(),
             lose_write: None,
             calls: Vec::new(),
+            told: 0,
             app: None,
             minted: 0,
             tree_limit: usize::MAX,
@@ -186,11 +193,13 @@ impl Stand {
 
     /// The calls since the last time.
     pub fn calls(&self) -> Vec<Call> {
-        std::mem::take(&mut self.inside().calls)
+        let inside = &mut *self.inside();
+        let before = std::mem::replace(&mut inside.told, inside.calls.len());
+        inside.calls[before..].to_vec()
     }
 
     /// Ends it; from here on nobody is there.
-    pub async fn stop(mut self) {
+    pub async fn stop(&mut self) {
         self.server.abort();
         // It was ended, which is what its task says.
         let _ = (&mut self.server).await;
@@ -241,6 +250,10 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         let known = bearer.is_some_and(|token| inside.tokens.iter().any(|own| own == token));
         (fault, known || path.starts_with("/app/") || path.starts_with("/codeload/"))
     };
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let asked_json = serde_json::from_slice(&body).ok();
+    let request = Request::from_parts(head, Body::from(body));
     let response = match fault.clone() {
         Some(Fault::Status(status, headers, message)) => {
             let mut response = refused(status, message);
@@ -255,9 +268,14 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
     };
     // What is not there can't break off.
     let asked = asked.filter(|_| !matches!(fault, Some(Fault::Drop)));
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let answer = serde_json::from_slice(&body).ok();
+    let response = Response::from_parts(head, Body::from(body));
     let mut response = conditional(response, asked.as_deref()).await;
     let status = response.status().as_u16();
-    let call = Call { method, path, signed: signed.is_some(), status, host };
+    let (signed, asked) = (signed.is_some(), asked_json);
+    let call = Call { method, path, signed, status, host, asked, answer };
     let stalls = matches!(fault, Some(Fault::Stall));
     {
         let mut inside = shared.lock().unwrap();
