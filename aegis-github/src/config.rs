@@ -12,7 +12,8 @@ const PUBLIC: &str = "https://api.github.com/";
 /// As whom GitHub is asked.
 ///
 /// What is needed of it is the same for both: contents and pull requests to read and write; checks,
-/// statuses, actions and metadata to read.
+/// commit statuses, deployments, actions and metadata to read. To read a service's source, contents and
+/// metadata are enough.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Credentials {

@@ -108,6 +108,22 @@ async fn a_person_who_takes_part_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_withdrawn_and_a_person_opens_again_is_the_person_s() {
+    let way = Way::new(Desk::new().await).await;
+    way.submitted().await;
+    let head = way.desk.branches().await["aegis/fix-i1"].clone();
+    let key = way.key(EffectKind::Withdraw);
+    assert_eq!(way.desk.deployer.withdraw(&key, "tidying").await.unwrap(), Rollout::Withdrawn);
+    way.desk.fake.git(&["fetch", "-q", "../shop.git", head.as_str()]);
+    way.desk.fake.git(&["push", "-q", "origin", &format!("{head}:refs/heads/aegis/fix-i1")]);
+    way.desk.fake.inside().hub.pulls[0].open = true;
+    assert_eq!(way.look(EffectKind::Submit).await, Some(Rollout::Conflict));
+    let seen = way.desk.deployer.merge(&way.merge(head)).await.unwrap();
+    assert_eq!(seen, Rollout::Conflict);
+    assert_eq!(way.desk.head().await, way.base);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn later_work_on_the_same_file_is_not_reverted_over() {
     let way = Way::new(Desk::new().await).await;
     let commit = way.merged().await;

@@ -58,9 +58,10 @@ pub(super) async fn find(remote: &Remote, key: &EffectKey) -> Result<Found> {
     if pull.state != "open" {
         return Ok(if note.withdrawn.is_some() { Found::Withdrawn } else { Found::Closed });
     }
-    // A person may also have pointed it at another branch.
+    // A person may also have pointed it at another branch, or opened it again.
     let same = pull.head.sha == note.head && pull.base.branch == remote.repository.branch();
-    Ok(if same { Found::Open(Box::new(pull), note) } else { Found::Foreign })
+    let ours = same && note.withdrawn.is_none();
+    Ok(if ours { Found::Open(Box::new(pull), note) } else { Found::Foreign })
 }
 
 /// What a branch without a pull request is.
