@@ -7,14 +7,13 @@ use aegis_core::port::{EventSource as _, Running, RunningRevision};
 use aegis_core::stage::{Deployer as _, Rollout};
 use aegis_core::testkit::conformance::deploy::Bench as _;
 use aegis_core::{EffectKind, Error, ErrorKind, Result};
+use aegis_github::testkit::{Check, Fault};
 use aegis_github::{GitHubChecks, GitHubDeployer, Live};
 use async_trait::async_trait;
 
 use crate::deployer::Desk;
 use crate::fake::Fake;
 use crate::way::Way;
-use aegis_github::testkit::Check;
-use aegis_github::testkit::Fault;
 
 fn with_checks(desk: &Desk, checks: Vec<Check>) {
     desk.fake.inside().hub.checks = checks;

@@ -8,12 +8,12 @@ use aegis_core::model::{Fix, FixKind};
 use aegis_core::patch::{Edit, Patch};
 use aegis_core::stage::Deployer;
 use aegis_core::testkit::conformance::{self, deploy::Bench};
+use aegis_github::testkit::{self, Check};
 use aegis_github::{GitHubChecks, GitHubDeployer, GitHubDeployerBuilder, Live, MergeMethod};
 use async_trait::async_trait;
 use git2::Repository;
 
 use crate::fake::Fake;
-use aegis_github::testkit::{self, Check};
 
 const PUSHED: &str = "later.py";
 const FIXES: [(&str, &str, &str); 2] = [

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use aegis_core::port::Repository as _;
 use aegis_core::{ErrorKind, Retry};
+use aegis_github::testkit::Fault;
 use aegis_github::{Credentials, GitHub, GitHubRepository};
 
 use crate::fake::Fake;
-use aegis_github::testkit::Fault;
 
 fn limited(wait: &str) -> Fault {
     let headers = vec![("retry-after", wait.to_owned())];

@@ -6,11 +6,10 @@ use aegis_core::stage::{Deployer as _, Rollout};
 use aegis_core::testkit::conformance::deploy::Bench as _;
 use aegis_core::testkit::mint;
 use aegis_core::{EffectKind, ErrorKind, Revision};
+use aegis_github::testkit::{self, Fault};
 
 use crate::deployer::Desk;
 use crate::way::Way;
-use aegis_github::testkit;
-use aegis_github::testkit::Fault;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_done_twice_whichever_write_s_answer_is_lost() {

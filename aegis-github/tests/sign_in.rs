@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use aegis_core::ErrorKind;
 use aegis_core::port::Repository as _;
+use aegis_github::testkit::{Fault, TOKEN};
 use aegis_github::{AppKey, Credentials, GitHub, GitHubRepository};
 use ring::signature::{KeyPair as _, RsaKeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
-
-use aegis_github::testkit::{Fault, TOKEN};
 
 use crate::fake::Fake;
 

@@ -109,6 +109,7 @@ impl Incident {
             | Phase::Folded => Step::Done,
         }
     }
+
     /// Whether all that it waits for is the next look at the remote, which may come sooner.
     pub fn polls(&self) -> bool {
         // After a failure, and to learn what became of a write, it waits on purpose.

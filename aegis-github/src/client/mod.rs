@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout};
 use self::auth::{Auth, Minted};
 use self::cache::{Cache, Kept};
 use self::gate::Gate;
-pub(crate) use self::refused::{Failure, Refused};
+pub(crate) use self::refused::{Failure, Refused, unless_missing};
 use crate::config::{Credentials, GitHubConfig};
 
 const JSON: &str = "application/vnd.github+json";

@@ -69,6 +69,15 @@ impl Refused {
     }
 }
 
+/// What there is; nothing where GitHub says that there is none.
+pub(crate) fn unless_missing<T>(answer: Result<T, Failure>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Failure::Refused(refused)) if refused.is_missing() => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         let Refused { status, message, needs, what } = refused;

@@ -88,10 +88,14 @@ async fn of_release(remote: &Remote, release: &Release, base: &Revision) -> Resu
         }
         _ => None,
     };
+    let before = match before {
+        None => remote.commit(bad).await?.parents.into_iter().next().map(|p| Revision::new(p.sha)),
+        known => known,
+    };
     take_back(remote, &release.revision, before, base).await
 }
 
-/// Takes `bad` out of `onto`, back to `before` or to its first parent: each file that it changed and
+/// Takes `bad` out of `onto`, back to `before`, which is missing for a first commit: each file that it changed and
 /// that nobody changed since is as it was; what somebody did change is theirs to decide.
 pub(super) async fn take_back(
     remote: &Remote,
@@ -99,8 +103,7 @@ pub(super) async fn take_back(
     before: Option<Revision>,
     onto: &Revision,
 ) -> Result<Made> {
-    let parent = remote.commit(bad.as_str()).await?.parents.into_iter().next();
-    let Some(before) = before.or(parent.map(|parent| Revision::new(parent.sha))) else {
+    let Some(before) = before else {
         return Ok(Made::Conflict(String::from("the first commit can't be taken back")));
     };
     let repository = &remote.repository;

@@ -8,7 +8,7 @@ use aegis_core::{Result, ci};
 use serde::Deserialize;
 
 use super::pull::Remote;
-use crate::client::Failure;
+use crate::client::unless_missing;
 use crate::repository::escaped;
 
 /// Bytes of what a check says that are kept.
@@ -253,14 +253,6 @@ async fn required(remote: &Remote) -> Result<BTreeSet<String>> {
     let contexts = protection.and_then(|protection| protection.required_status_checks);
     names.extend(contexts.into_iter().flat_map(|contexts| contexts.contexts));
     Ok(names)
-}
-
-fn unless_missing<T>(answer: Result<T, Failure>) -> Result<Option<T>> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(Failure::Refused(refused)) if refused.is_missing() => Ok(None),
-        Err(failure) => Err(failure.into()),
-    }
 }
 
 /// What the next draft can learn: what failed in a job's log, else what the check says of itself.

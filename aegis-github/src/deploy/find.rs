@@ -19,18 +19,16 @@ pub(super) enum Found {
     },
     /// Waiting, as it was submitted.
     Open(Box<Pull>, Note),
-    /// On the release branch as this commit.
-    Merged(String),
-    /// Taken back before it was merged.
-    Withdrawn,
-    /// A person closed it, or deleted its branch.
-    Closed,
+    /// On the release branch as this commit; a revert that had nothing to do has no note.
+    Merged(String, Option<Note>),
+    /// Closed and not merged: taken back where its note says so, else by a person.
+    Closed(Note),
     /// The branch holds something that is not ours: a person pushed, or took the name.
     Foreign,
 }
 
 /// The key that the fix, or the revert, of an attempt is found by.
-pub(super) fn named(key: &EffectKey) -> EffectKey {
+fn named(key: &EffectKey) -> EffectKey {
     match key.kind {
         EffectKind::Revert => key.clone(),
         _ => key.of_kind(EffectKind::Submit),
@@ -51,12 +49,14 @@ pub(super) async fn find(remote: &Remote, key: &EffectKey) -> Result<Found> {
     };
     if pull.merged_at.is_some() {
         return Ok(match pull.merge_commit_sha {
-            Some(commit) if pull.base.branch == remote.repository.branch() => Found::Merged(commit),
+            Some(commit) if pull.base.branch == remote.repository.branch() => {
+                Found::Merged(commit, Some(note))
+            }
             _ => Found::Foreign,
         });
     }
     if pull.state != "open" {
-        return Ok(if note.withdrawn.is_some() { Found::Withdrawn } else { Found::Closed });
+        return Ok(Found::Closed(note));
     }
     // A person may also have pointed it at another branch, or opened it again.
     let same = pull.head.sha == note.head && pull.base.branch == remote.repository.branch();
@@ -74,5 +74,5 @@ async fn bare(remote: &Remote, key: &EffectKey, branch: &str) -> Result<Found> {
     // A revert that found nothing left to do points at the head it found.
     let nothing_left = key.kind == EffectKind::Revert
         && remote.contains(remote.repository.branch(), &head).await?;
-    Ok(if nothing_left { Found::Merged(head) } else { Found::Foreign })
+    Ok(if nothing_left { Found::Merged(head, None) } else { Found::Foreign })
 }

@@ -13,7 +13,7 @@ use super::pull::Pull;
 use crate::client::Refused;
 
 /// Looks at what became of a merge that GitHub refused because something moved.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 /// What GitHub's refusal to merge means: one status says several things.
 #[derive(Debug, PartialEq, Eq)]

@@ -198,9 +198,9 @@ impl GitHubDeployer {
             Found::Absent | Found::Branch { .. } => {
                 return Err(Error::internal("nothing was submitted").at("deploy"));
             }
-            Found::Merged(commit) => return self.rolled_out(&commit).await,
-            Found::Withdrawn => return Ok(Rollout::Withdrawn),
-            Found::Closed => return Ok(Rollout::ClosedByPerson),
+            Found::Merged(commit, _) => return self.rolled_out(&commit).await,
+            Found::Closed(note) if note.withdrawn.is_some() => return Ok(Rollout::Withdrawn),
+            Found::Closed(_) => return Ok(Rollout::ClosedByPerson),
             Found::Foreign => return Ok(Rollout::Conflict),
             Found::Open(pull, note) => (pull, note),
         };
@@ -234,8 +234,10 @@ impl Deployer for GitHubDeployer {
     }
 
     async fn withdraw(&self, key: &EffectKey, why: &str) -> Result<Rollout> {
-        let found = withdraw::withdraw(&self.remote, key, why).await?;
-        self.answer(found).await
+        match withdraw::withdraw(&self.remote, key, why).await? {
+            Some(found) => self.answer(found).await,
+            None => Ok(Rollout::Withdrawn),
+        }
     }
 
     async fn revert(&self, order: &RevertOrder) -> Result<Rollout> {

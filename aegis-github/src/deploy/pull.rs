@@ -5,7 +5,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::client::{Failure, GitHub, Refused};
+use crate::client::{Failure, GitHub, Refused, unless_missing};
 use crate::repository::{GitHubRepository, escaped};
 
 /// Pull requests of one branch that are looked at, the newest first.
@@ -173,11 +173,8 @@ impl Remote {
     /// The head of a branch.
     pub(super) async fn tip(&self, branch: &str) -> Result<Option<String>> {
         let path = self.at(&format!("git/ref/heads/{}", escaped(branch)));
-        match self.github().get::<Ref>(&path).await {
-            Ok(found) => Ok(Some(found.object.sha)),
-            Err(Failure::Refused(refused)) if refused.is_missing() => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
+        let found: Option<Ref> = unless_missing(self.github().get(&path).await)?;
+        Ok(found.map(|found| found.object.sha))
     }
 
     /// Makes a branch; false where there is one.
@@ -237,11 +234,8 @@ impl Remote {
             return Ok(true);
         }
         let path = self.at(&format!("compare/{}...{}?per_page=1", escaped(commit), escaped(at)));
-        match self.github().get::<Compared>(&path).await {
-            Ok(compared) => Ok(matches!(compared.status.as_str(), "ahead" | "identical")),
-            Err(Failure::Refused(refused)) if refused.is_missing() => Ok(false),
-            Err(failure) => Err(failure.into()),
-        }
+        let compared: Option<Compared> = unless_missing(self.github().get(&path).await)?;
+        Ok(compared.is_some_and(|c| matches!(c.status.as_str(), "ahead" | "identical")))
     }
 }
 

@@ -1,20 +1,17 @@
 //! Taking back what was merged, keeping what came later.
 
-use aegis_core::Result;
 use aegis_core::port::Repository as _;
 use aegis_core::stage::{RevertOrder, Rollout};
 use aegis_core::trailer::{self, REVERTS};
+use aegis_core::{Result, Revision};
 
 use super::GitHubDeployer;
 use super::change::{self, Made};
 use super::find::{Found, find};
-use super::merge::{land, moving};
+use super::merge::{TRIES, land, moving};
 use super::note::Note;
-use super::pull::Pull;
+use super::pull::{Bare, Pull};
 use super::submit::{Offer, another, nothing_left, open, raced};
-
-/// Times that a release branch which moves meanwhile is looked at again.
-const TRIES: usize = 3;
 
 /// Opens the pull request that takes a commit back, and merges it once its checks pass.
 pub(super) async fn revert(deployer: &GitHubDeployer, order: &RevertOrder) -> Result<Rollout> {
@@ -22,11 +19,10 @@ pub(super) async fn revert(deployer: &GitHubDeployer, order: &RevertOrder) -> Re
     for _ in 0..TRIES {
         let (pull, note) = match find(&deployer.remote, key).await? {
             Found::Open(pull, note) => (*pull, note),
-            Found::Merged(commit) => {
-                same(deployer, order).await?;
-                return deployer.rolled_out(&commit).await;
+            Found::Merged(_, Some(note)) if note.what != order.commit().as_str() => {
+                return Err(another(key));
             }
-            found @ (Found::Withdrawn | Found::Closed | Found::Foreign) => {
+            found @ (Found::Merged(..) | Found::Closed(_) | Found::Foreign) => {
                 return deployer.answer(found).await;
             }
             found @ (Found::Absent | Found::Branch { .. }) => {
@@ -54,8 +50,8 @@ async fn offered(
 ) -> Result<Result<(Pull, Note), Rollout>> {
     let (remote, key, bad) = (&deployer.remote, order.key(), order.commit());
     let onto = remote.repository.head().await?;
-    let title = remote.commit(bad.as_str()).await?.message;
-    let title = format!("Revert \"{}\"", title.lines().next().unwrap_or_default());
+    let Bare { message: theirs, parents, .. } = remote.commit(bad.as_str()).await?;
+    let title = format!("Revert \"{}\"", theirs.lines().next().unwrap_or_default());
     let head = if let Found::Branch { head, message } = found {
         if trailer::value(&message, REVERTS) != Some(bad.as_str()) {
             return Err(another(key));
@@ -65,7 +61,8 @@ async fn offered(
         if !remote.contains(onto.as_str(), bad.as_str()).await? {
             return Ok(Err(Rollout::Conflict));
         }
-        let entries = match change::take_back(remote, bad, None, &onto).await? {
+        let before = parents.into_iter().next().map(|parent| Revision::new(parent.sha));
+        let entries = match change::take_back(remote, bad, before, &onto).await? {
             Made::Entries(entries) if entries.is_empty() => {
                 // Somebody took it back already: the head is the answer, without an empty commit.
                 nothing_left(remote, key, onto.as_str()).await?;
@@ -109,16 +106,4 @@ async fn offered(
 fn reasons(order: &RevertOrder) -> String {
     let lines: Vec<String> = order.reasons().iter().map(|reason| format!("- {reason}")).collect();
     lines.join("\n")
-}
-
-/// Refuses a key whose merge took something else back.
-async fn same(deployer: &GitHubDeployer, order: &RevertOrder) -> Result<()> {
-    let key = order.key();
-    let pulls = deployer.remote.pulls(&key.branch()).await?;
-    let notes = pulls.iter().filter_map(|pull| Note::read(pull.body.as_deref()?));
-    let known = notes.map(|(note, _)| note).find(|note| note.is_of(key));
-    if known.is_some_and(|note| note.what != order.commit().as_str()) {
-        return Err(another(key));
-    }
-    Ok(())
 }

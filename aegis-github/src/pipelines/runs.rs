@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Conclusion;
+use crate::repository::moment;
 
 /// One run of a workflow, in its latest attempt.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,12 +87,12 @@ impl Run {
     }
 
     pub(super) fn ended_at(&self) -> Option<Timestamp> {
-        moment(&self.updated_at)
+        moment(&self.updated_at).ok()
     }
 
     /// Seconds that this attempt took; `None` where its times can't be read.
     pub(super) fn seconds(&self) -> Option<f64> {
-        let (start, end) = (moment(self.run_started_at.as_deref()?)?, self.ended_at()?);
+        let (start, end) = (moment(self.run_started_at.as_deref()?).ok()?, self.ended_at()?);
         (start <= end).then(|| end.since(start).as_secs_f64())
     }
 }
@@ -106,11 +107,6 @@ impl Job {
         let failed = |step: &&Step| Conclusion::of(step.conclusion.as_deref()).is_failure();
         self.steps.as_deref()?.iter().find(failed).map(|step| step.name.as_str())
     }
-}
-
-fn moment(text: &str) -> Option<Timestamp> {
-    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().map(Timestamp::from_ms)
 }
 
 /// A moment as an address takes it.

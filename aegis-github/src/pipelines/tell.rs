@@ -8,7 +8,7 @@ use aegis_core::{Error, Fingerprint, Result};
 
 use super::runs::{Job, Run};
 use super::{Cause, Conclusion, Pipelines, cause_of};
-use crate::client::Failure;
+use crate::client::{Failure, unless_missing};
 
 /// Jobs of a run that are read.
 const JOBS: usize = 300;
@@ -55,11 +55,7 @@ impl Pipelines {
             None => String::from("jobs?filter=latest&per_page=100"),
         };
         let path = self.repository.at(&format!("actions/runs/{}/{which}", run.id));
-        match self.repository.github().pages_of("jobs", &path, JOBS).await {
-            Ok(jobs) => Ok(Some(jobs)),
-            Err(Failure::Refused(refused)) if refused.is_missing() => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
+        unless_missing(self.repository.github().pages_of("jobs", &path, JOBS).await)
     }
 
     async fn log(&self, job: &Job, without: bool) -> Result<Log> {

@@ -294,7 +294,8 @@ fn described(listed: Listed) -> Result<Commit> {
 pub(crate) fn moment(text: &str) -> Result<Timestamp> {
     let at = OffsetDateTime::parse(text, &Rfc3339)
         .map_err(|e| Error::unavailable(format!("{text:?} is no time: {e}")).at("github"))?;
-    Ok(Timestamp::from_ms(at.unix_timestamp() * 1_000))
+    let ms = at.unix_timestamp() * 1_000 + i64::from(at.millisecond());
+    Ok(Timestamp::from_ms(ms))
 }
 
 /// A revision as a part of an address: names of branches would move.

@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 /// What people did by Git alone: a branch that is gone closes its pull requests, a head that came onto
 /// the base by itself is merged.
-fn settle(inside: &mut Inside) {
+pub(super) fn settle(inside: &mut Inside) {
     let repository = Repository::open_bare(&inside.git).unwrap();
     for pull in inside.hub.pulls.iter_mut().filter(|pull| pull.open) {
         let Some(head) = tip(&repository, &pull.head) else {
@@ -143,7 +143,7 @@ async fn amend(
 ) -> Response {
     let mut inside = shared.lock().unwrap();
     // So that its head is known when it is closed.
-    shown(&mut inside, number, false);
+    settle(&mut inside);
     let pull = inside.hub.pulls.iter_mut().find(|pull| pull.number == number).unwrap();
     if let Some(body) = asked["body"].as_str() {
         pull.body = body.to_owned();

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::hub::{oid, sign};
 use super::objects::open;
+use super::pulls::settle;
 use super::{Inside, NAME, Shared, refused};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -94,11 +95,10 @@ pub fn remove(inside: &mut Inside, branch: &str) -> bool {
     let Ok(mut found) = repository.find_reference(&format!("refs/heads/{branch}")) else {
         return false;
     };
-    let sha = found.target().unwrap().to_string();
+    // Its pull requests keep the head that they had.
+    settle(inside);
     found.delete().unwrap();
-    for pull in inside.hub.pulls.iter_mut().filter(|pull| pull.head == branch && pull.open) {
-        (pull.open, pull.sha) = (false, sha.clone());
-    }
+    settle(inside);
     true
 }
 

@@ -17,10 +17,10 @@ use aegis_core::testkit::conformance;
 use aegis_core::testkit::stages::{Shop, honest};
 use aegis_core::testkit::{ManualClock, World, soon};
 use aegis_core::{ErrorKind, Fingerprint, Revision, Timestamp};
+use aegis_github::testkit::{Fault, Run};
 use aegis_github::{Cause, Conclusion, GitHubRepository, PipelineEvents, Pipelines, cause_of};
 
 use crate::fake::Fake;
-use aegis_github::testkit::{Fault, Run};
 
 const PYTEST: &str = include_str!("../../../aegis-core/src/ci/fixtures/pytest.log");
 const CARGO: &str = include_str!("../../../aegis-core/src/ci/fixtures/cargo.log");
