@@ -33,6 +33,8 @@ The shop:
   --bugs LIST       zero,none,key or a part of it: which crash bugs visitors meet  [all three]
   --allow-reduced   where namespaces are denied, prove fixes by filters alone; every merge is a
                     person's then, as with --autonomy propose
+  --github          ship by pull requests: on what stands in for GitHub, with the shop's tests as its
+                    CI; a run that breaks off begins anew  [state: target/heal-github]
   --real-time       the times that production gets by default: a sample every 30 s, a release
                     watched for 5 minutes; takes about an hour and a half
 
@@ -57,7 +59,8 @@ can't be run, hold no test or take too long, the run ends with 3.
 Exit codes:
 {exits}
 Left in the state folder: journal.db, releases/, logs/, and for the shop shop/ (its repository: try
-`git log --graph`), access.log and transcript.jsonl (every request and answer).
+`git log --graph`; with --github shop.git/, and pulls/ with what each pull request says), access.log
+and transcript.jsonl (every request and answer).
 ";
 
 fn main() -> ExitCode {
@@ -99,6 +102,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("json") => options.json = Some(PathBuf::from(parser.value()?)),
             Long("watch") => options.watch = Some(parser.value()?.parse()?),
             Long("real-time") => options.real_time = true,
+            Long("github") => options.github = true,
             Long("allow-reduced") => options.allow_reduced = true,
             Long("scenarios") => options.scenarios = scenarios(&parser.value()?.string()?)?,
             Long("for") => options.limit = Some(parser.value()?.parse()?),
@@ -167,6 +171,9 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
                     branch, approve waits for a person's word, auto goes all the way"
                 .into(),
         );
+    }
+    if options.github {
+        return Err("--github is for the shop alone: no stand-in is where your service is".into());
     }
     if options.allow_reduced {
         return Err(

@@ -86,6 +86,11 @@ impl Bed {
         incident
     }
 
+    /// What a person reads about the fix.
+    pub(crate) fn shown(&self, id: &IncidentId) -> String {
+        self.world.with(|remote| remote.branches[&format!("aegis/fix-{id}")].body.clone())
+    }
+
     pub(crate) async fn count(&self) -> usize {
         self.journal.list(&Filter::new()).await.unwrap().len()
     }

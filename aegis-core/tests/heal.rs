@@ -40,6 +40,11 @@ async fn a_crash_is_diagnosed_fixed_verified_merged_watched_and_healed() {
     });
     let watched = incident.watch.unwrap();
     assert!(watched.evidence.unwrap().exercise.enough());
+    let shown = bed.shown(&id);
+    for part in ["## What broke", "| metric | before | since | change |", "mermaid", "It is kept."]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     handle.shutdown().await.unwrap();
 }
 
@@ -79,6 +84,11 @@ async fn a_fix_that_makes_things_worse_is_taken_back_and_never_shipped_again() {
     assert_eq!(bed.world.with(|r| r.reverts.clone()), [merged]);
     let attempt = incident.case.attempts.last().unwrap();
     assert_eq!(attempt.end, AttemptEnd::Reverted);
+    let shown = bed.shown(&id);
+    assert!(
+        shown.contains("It is taken back.") && shown.contains(&incident.condemned[0]),
+        "{shown}"
+    );
     // The error is back with the revert: the incident is reopened, and the diff is refused.
     let reopened = bed.crash(&handle).await;
     assert_eq!(reopened, id);

@@ -153,6 +153,7 @@ pub struct Local {
     config: LocalConfig,
     repository: GitRepository,
     supervisor: Arc<Supervisor>,
+    watched: Arc<Watched>,
     deployer: Arc<GitDeployer>,
     verifier: Arc<PythonVerifier>,
     metrics: Arc<dyn MetricSource>,
@@ -210,6 +211,7 @@ impl Local {
         Ok(Self {
             repository,
             supervisor,
+            watched,
             deployer: Arc::new(deployer),
             verifier,
             metrics,
@@ -254,6 +256,11 @@ impl Local {
     /// The service's repository.
     pub fn repository(&self) -> &GitRepository {
         &self.repository
+    }
+
+    /// What shows which revision runs, for a deployer of the host's own.
+    pub fn running(&self) -> Arc<dyn RunningRevision> {
+        Arc::clone(&self.watched) as Arc<dyn RunningRevision>
     }
 
     /// The deployer, for a host that wraps it.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::Journal;
+use aegis_core::stage::Deployer;
 use aegis_local::local::Local;
 use aegis_local::notify::LogNotifier;
 use aegis_local::sandbox::{Program, Tier};
@@ -29,6 +30,7 @@ pub use options::{Options, Theirs};
 pub use scenario::{Expected, Scenario};
 
 use crate::report;
+use crate::staging::hub::Hub;
 use crate::staging::script;
 use crate::terminal::{Terminal, Tone};
 use crate::traffic::{Totals, Traffic, TrafficConfig};
@@ -91,6 +93,8 @@ struct Stage {
     journal: Arc<dyn Journal>,
     trouble: Trouble,
     local: Local,
+    /// What stands in for GitHub, where fixes are shipped there.
+    hub: Option<Hub>,
     /// Signals, where they end a run in order.
     interrupt: Option<Interrupt>,
 }
@@ -116,7 +120,11 @@ impl Stage {
                 return tried.map(|_| None);
             }
         }
-        Ok(Some(Self { journal, trouble, local, interrupt }))
+        let hub = match options.github {
+            true => Some(scene.start_hub(terminal).await?),
+            false => None,
+        };
+        Ok(Some(Self { journal, trouble, local, hub, interrupt }))
     }
 
     /// Looks after the service to the end of the run, ends it, and tells how it went.
@@ -135,6 +143,9 @@ impl Stage {
             row.scenario = run.row_at(row.opened_at).map(str::to_owned);
         }
         story::tell(terminal, &report, totals.as_ref(), scene);
+        if let Some(hub) = &self.hub {
+            story::tell_pulls(terminal, hub, &scene.state)?;
+        }
         if let Some(why) = self.trouble.borrow().clone() {
             return Err(format!("the journal can't be written: {why}").into());
         }
@@ -187,7 +198,12 @@ impl Stage {
         let visitors = TrafficConfig::new(scene.address, scene.state.join("transcript.jsonl"));
         let traffic = Traffic::start(visitors.with_per_second(PACE), script::requests(&[]))?;
         let journal = Arc::clone(&self.journal);
-        let mut play = Play::new(terminal, (scene, &self.local), options, journal, traffic);
+        let deployer: Arc<dyn Deployer> = match &self.hub {
+            Some(hub) => Arc::new(hub.deployer(self.local.running()).await?),
+            None => Arc::clone(self.local.deployer()) as Arc<dyn Deployer>,
+        };
+        let ground = (scene, &self.local);
+        let mut play = Play::new(terminal, ground, deployer, options, journal, traffic);
         play.plan(acts::policy(options)).await?;
         story::warm_up(play.terminal, &self.local, scene, play.pace.calm).await?;
         let mut complete = true;

@@ -51,6 +51,12 @@ impl Run {
         report["incidents"].as_array().unwrap().clone()
     }
 
+    /// The shop's repository: bare, where it is on what stands in for GitHub.
+    fn repository(&self) -> PathBuf {
+        let bare = self.state().join("shop.git");
+        if bare.exists() { bare } else { self.state().join("shop") }
+    }
+
     /// What the independent checker finds; empty where everything holds.
     fn check(&self, more: &[&str]) -> String {
         let run: Value =
@@ -59,7 +65,7 @@ impl Run {
         let checked = Command::new("python3")
             .arg(checker)
             .arg("--repo")
-            .arg(self.state().join("shop"))
+            .arg(self.repository())
             .arg("--access-log")
             .arg(self.state().join("access.log"))
             .arg("--transcript")
@@ -98,6 +104,20 @@ fn every_scenario_ends_as_it_should_and_an_independent_checker_agrees() {
     let report = run.report().display().to_string();
     let arguments = ["--report", &report, "--window", "8", "--scenarios"];
     assert_eq!(run.check(&arguments), "", "{}", run.screen());
+}
+
+#[test]
+fn every_scenario_ends_as_it_should_by_pull_requests_on_what_stands_in_for_github() {
+    let run = Run::new();
+    let status = run.start(&["--github"]).wait().unwrap();
+    assert!(status.success(), "{}", run.screen());
+    let report = run.report().display().to_string();
+    let arguments = ["--report", &report, "--window", "8", "--scenarios"];
+    assert_eq!(run.check(&arguments), "", "{}", run.screen());
+    let page = std::fs::read_to_string(run.state().join("pulls/1.md")).unwrap();
+    for part in ["## What broke", "## What was proven", "```mermaid", "It is kept."] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
 }
 
 #[test]

@@ -90,6 +90,10 @@ impl<S: Deployer> Deployer for ByService<S> {
     async fn revert(&self, order: &RevertOrder) -> Result<Rollout> {
         self.of(&order.key().service)?.revert(order).await
     }
+
+    async fn amend(&self, key: &EffectKey, body: &str) -> Result<()> {
+        self.of(&key.service)?.amend(key, body).await
+    }
 }
 
 #[cfg(test)]

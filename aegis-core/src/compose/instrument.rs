@@ -99,4 +99,8 @@ impl<S: Deployer> Deployer for Instrumented<S> {
         let span = self.span("revert", Some(&order.key().incident));
         self.stage.revert(order).instrument(span).await
     }
+
+    async fn amend(&self, key: &EffectKey, body: &str) -> Result<()> {
+        self.stage.amend(key, body).instrument(self.span("amend", Some(&key.incident))).await
+    }
 }

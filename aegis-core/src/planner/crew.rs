@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::port::{Clock, Telemetry, TelemetryEvent};
@@ -24,6 +24,7 @@ pub(super) struct Crew {
     telemetry: Arc<dyn Telemetry>,
     abandoned: Arc<AtomicUsize>,
     limit: usize,
+    over: watch::Sender<bool>,
 }
 
 /// Whether a late call may be dropped.
@@ -42,7 +43,14 @@ impl Crew {
         telemetry: Arc<dyn Telemetry>,
         limit: usize,
     ) -> Self {
-        Self { runtime, clock, telemetry, abandoned: Arc::default(), limit }
+        let over = watch::Sender::new(false);
+        Self { runtime, clock, telemetry, abandoned: Arc::default(), limit, over }
+    }
+
+    /// Drops every call that still runs, at its next await. For the moment before the runtime ends:
+    /// what is polled after that panics in its timers.
+    pub(super) fn end(&self) {
+        self.over.send_replace(true);
     }
 
     /// Runs `call`; an error names `stage`.
@@ -69,7 +77,7 @@ impl Crew {
         let stage_of = Arc::new(AtomicU8::new(WAITING));
         let _gone = Gone(Arc::clone(&stage_of));
         let (state, abandoned) = (Arc::clone(&stage_of), Arc::clone(&self.abandoned));
-        let runtime = self.runtime.clone();
+        let (runtime, mut over) = (self.runtime.clone(), self.over.subscribe());
         let mut running = self.runtime.spawn_blocking(move || {
             if !change(&state, WAITING, RUNNING) {
                 return None;
@@ -79,6 +87,7 @@ impl Crew {
             runtime.block_on(async move {
                 tokio::select! {
                     biased;
+                    Ok(_) = over.wait_for(|over| *over) => None,
                     done = call => Some(done),
                     Ok(()) = cancelled => None,
                 }
@@ -239,6 +248,40 @@ mod tests {
         let after = async { Ok(()) };
         runtime.block_on(crew.call("lookup", Duration::from_secs(10), Late::Drop, after)).unwrap();
         assert!(!wrote.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn a_call_that_is_left_when_all_ends_is_dropped_and_does_not_panic() {
+        let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = threads.unwrap();
+        let (handle, clock) = (runtime.handle().clone(), ManualClock::new(Timestamp::from_ms(0)));
+        let crew = Arc::new(Crew::new(handle, Arc::new(clock), Arc::new(Silent), 16));
+        let (tell, told) = std::sync::mpsc::channel();
+        let dropped = Told(tell);
+        let own = Arc::clone(&crew);
+        runtime.spawn(async move {
+            let write = async move {
+                let dropped = dropped;
+                let _ = dropped.0.send("began");
+                loop {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            own.call::<(), _>("merge", Duration::from_secs(10), Late::Leave, write).await
+        });
+        assert_eq!(told.recv().unwrap(), "began");
+        crew.end();
+        assert_eq!(told.recv().unwrap(), "dropped");
+        runtime.shutdown_background();
+    }
+
+    /// Tells that it was dropped, and whether by a panic.
+    struct Told(std::sync::mpsc::Sender<&'static str>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send(if std::thread::panicking() { "panicked" } else { "dropped" });
+        }
     }
 
     #[test]

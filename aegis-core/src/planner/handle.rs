@@ -181,6 +181,7 @@ impl Handle {
             None => Ok(Ok(())),
         };
         if let Some(runtime) = self.runtime.take() {
+            self.engine.crew.end();
             runtime.shutdown_background();
         }
         match done {
@@ -201,6 +202,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.engine.stopping.send_replace(true);
         if let Some(runtime) = self.runtime.take() {
+            self.engine.crew.end();
             // A plain drop would block, and panic inside another runtime.
             runtime.shutdown_background();
         }

@@ -102,6 +102,11 @@ impl Driver {
         if let Some(Ok(Verdict::Rollback(_))) = &done {
             self.enter_in_ledger(incident, evidence.exercise.recurrences > 0).await?;
         }
+        if let Some(Ok(verdict)) = &done
+            && !matches!(verdict, Verdict::Watch(_))
+        {
+            self.amend(incident, &evidence, verdict).await;
+        }
         let looked = |verdict| Record::Looked { evidence: Box::new(evidence), verdict };
         self.record(incident, "judge", done.map(|r| r.map(looked))).await
     }

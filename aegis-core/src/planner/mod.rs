@@ -12,6 +12,7 @@ mod crew;
 mod driver;
 mod elsewhere;
 mod engine;
+mod figures;
 mod handle;
 mod intake;
 mod lease;

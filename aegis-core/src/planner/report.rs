@@ -3,18 +3,24 @@
 use std::fmt::Write as _;
 
 use super::clean::is_invisible;
+use super::figures;
 use crate::machine::Incident;
-use crate::model::{Cause, GateAnswer, Reproduction, TestCounts};
+use crate::model::{Cause, Evidence, GateAnswer, Reproduction, TestCounts, Verdict};
 
-/// The body: what broke, why, what changes, what was proven, how to stop it.
-pub(super) fn body(incident: &Incident) -> String {
+/// The body: what broke, why, what changes, what was proven and measured, how to stop it; with `seen`,
+/// what came of it.
+pub(super) fn body(incident: &Incident, seen: Option<(&Evidence, &Verdict)>) -> String {
     let mut text = String::new();
     // Writing to a string can't fail.
-    let _ = write(&mut text, incident);
+    let _ = write(&mut text, incident, seen);
     text
 }
 
-fn write(out: &mut String, incident: &Incident) -> std::fmt::Result {
+fn write(
+    out: &mut String,
+    incident: &Incident,
+    seen: Option<(&Evidence, &Verdict)>,
+) -> std::fmt::Result {
     let case = &incident.case;
     writeln!(out, "## What broke\n")?;
     if let Some(first) = case.symptoms.first() {
@@ -77,6 +83,36 @@ fn write(out: &mut String, incident: &Incident) -> std::fmt::Result {
             score.quality
         )?;
     }
+    if let Some(before) = &incident.baseline {
+        figures::write(out, before, seen.map(|(evidence, _)| evidence), inline)?;
+    }
+    match seen {
+        Some((evidence, verdict)) => outcome(out, evidence, verdict),
+        None => next(out, incident),
+    }
+}
+
+/// What came of it, once its watch is over.
+fn outcome(out: &mut String, evidence: &Evidence, verdict: &Verdict) -> std::fmt::Result {
+    let what = match verdict {
+        Verdict::Keep(_) => "It is kept.",
+        Verdict::Rollback(_) => "It is taken back.",
+        Verdict::Watch(_) | Verdict::Inconclusive(_) => {
+            "Nobody can tell whether it helped: a person decides."
+        }
+    };
+    let watched = evidence.now.since(evidence.live_at).as_secs();
+    let grounds = verdict.grounds();
+    writeln!(
+        out,
+        "## What came of it\n\n{what} Watched for {watched} s, in {} looks,",
+        evidence.looks
+    )?;
+    writeln!(out, "confidence {}:\n", grounds.confidence)?;
+    grounds.reasons.iter().try_for_each(|reason| writeln!(out, "- {}", inline(reason)))
+}
+
+fn next(out: &mut String, incident: &Incident) -> std::fmt::Result {
     writeln!(out, "## What happens next\n")?;
     writeln!(
         out,
@@ -85,7 +121,7 @@ fn write(out: &mut String, incident: &Incident) -> std::fmt::Result {
     writeln!(
         out,
         "To stop it: delete the branch, cancel incident `{}`, or throw the kill switch.",
-        case.incident
+        incident.case.incident
     )
 }
 

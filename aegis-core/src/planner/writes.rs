@@ -10,6 +10,7 @@ use super::steps::{current, question};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{Digest, EffectKey, EffectKind, Timestamp};
 use crate::machine::{AfterWithdraw, Incident, Record, StageFailure, Why};
+use crate::model::{Evidence, Verdict};
 use crate::policy::{Autonomy, Clearance, Permit, Policy, Refusal, Ruling};
 use crate::stage::{MergeOrder, Order, RevertOrder, Rollout};
 
@@ -27,7 +28,7 @@ impl Driver {
         let fix = current(incident)?;
         let base = clearance.base().clone();
         let request = Digest::of([fix.digest().as_str(), base.as_str()]);
-        let order = Order::new(clearance, key.clone(), fix, report::body(incident))?;
+        let order = Order::new(clearance, key.clone(), fix, report::body(incident, None))?;
         let deployer = self.engine.stages.deployer.clone();
         self.write(incident, key, request, "submit", async move { deployer.submit(&order).await })
             .await
@@ -113,6 +114,28 @@ impl Driver {
         let deployer = self.engine.stages.deployer.clone();
         self.write(incident, key, request, "revert", async move { deployer.revert(&order).await })
             .await
+    }
+
+    /// Says where a fix of ours is shown what came of it. Nothing depends on it: it is tried once.
+    pub(super) async fn amend(&mut self, incident: &Incident, seen: &Evidence, verdict: &Verdict) {
+        if incident.merged.is_none() || incident.fix().is_none() {
+            return;
+        }
+        let Ok(standing) = self.engine.standing(incident).await else { return };
+        let fenced = self.engine.journal.renew(&self.lease).await;
+        if fenced.is_err() || self.engine.policy.may_write(&standing).is_err() {
+            return;
+        }
+        let (key, body) =
+            (incident.key(EffectKind::Submit), report::body(incident, Some((seen, verdict))));
+        let deployer = self.engine.stages.deployer.clone();
+        let call = async move { deployer.amend(&key, &body).await };
+        // Dropped where it is late: what it writes is the same whenever it is written.
+        let deadline = self.engine.config.read_deadline;
+        if let Err(error) = self.engine.crew.call("amend", deadline, Late::Drop, call).await {
+            let id = &incident.case.incident;
+            tracing::warn!(target: "aegis", incident_id = %id, %error, "what came of it is not shown");
+        }
     }
 
     /// Asks policy at this moment; what it refuses is recorded.

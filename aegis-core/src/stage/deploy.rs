@@ -60,6 +60,16 @@ pub trait Deployer: std::fmt::Debug + Send + Sync + 'static {
 
     /// Reverts a commit on the release branch.
     async fn revert(&self, order: &RevertOrder) -> Result<Rollout>;
+
+    /// Replaces what a person reads about a fix with `body`, which says what came of it: Markdown, as
+    /// [`Order::body`]. Where the fix is shown nowhere, or somebody else's by now, it does nothing,
+    /// which is what it does unless implemented.
+    ///
+    /// Asked for once its watch is over, and perhaps again after a crash. Nothing depends on it.
+    async fn amend(&self, key: &EffectKey, body: &str) -> Result<()> {
+        let _ = (key, body);
+        Ok(())
+    }
 }
 
 super::forward!(Deployer {
@@ -68,6 +78,7 @@ super::forward!(Deployer {
     fn merge(&self, order: &MergeOrder) -> Result<Rollout>;
     fn withdraw(&self, key: &EffectKey, why: &str) -> Result<Rollout>;
     fn revert(&self, order: &RevertOrder) -> Result<Rollout>;
+    fn amend(&self, key: &EffectKey, body: &str) -> Result<()>;
 });
 
 /// How far a fix or a revert got. Exhaustive: a planner must handle each.

@@ -65,6 +65,8 @@ pub struct Branch {
     pub withdrawn: bool,
     /// Whether a person deleted it.
     pub closed: bool,
+    /// What a person reads about it.
+    pub body: String,
 }
 
 impl World {
@@ -174,6 +176,7 @@ impl Deployer for World {
             merged: None,
             withdrawn: false,
             closed: false,
+            body: order.body().to_owned(),
         };
         remote.branches.insert(name, branch);
         remote.answer(Rollout::Checking)
@@ -242,8 +245,16 @@ impl Deployer for World {
             merged: Some(commit.clone()),
             withdrawn: false,
             closed: false,
+            body: order.reasons().join("\n"),
         };
         remote.branches.insert(key.branch(), branch);
         remote.answer(Rollout::Merged { commit })
+    }
+
+    async fn amend(&self, key: &EffectKey, body: &str) -> Result<()> {
+        if let Some(branch) = self.lock().branches.get_mut(&key.branch()) {
+            body.clone_into(&mut branch.body);
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! From proof to production by pull requests.
 
+mod amend;
 mod change;
 mod checks;
 mod find;
@@ -242,5 +243,9 @@ impl Deployer for GitHubDeployer {
 
     async fn revert(&self, order: &RevertOrder) -> Result<Rollout> {
         revert::revert(self, order).await
+    }
+
+    async fn amend(&self, key: &EffectKey, body: &str) -> Result<()> {
+        amend::amend(&self.remote, key, body).await
     }
 }

@@ -161,6 +161,11 @@ impl Stand {
         self.inside.lock().unwrap()
     }
 
+    /// What it knows, for a task that acts on it meanwhile.
+    pub fn shared(&self) -> Shared {
+        Arc::clone(&self.inside)
+    }
+
     /// Where it is: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

@@ -87,4 +87,8 @@ impl<D: Deployer> Deployer for Forgetful<D> {
     async fn revert(&self, order: &RevertOrder) -> Result<Rollout> {
         self.write(order.key(), self.inner.revert(order)).await
     }
+
+    async fn amend(&self, key: &EffectKey, body: &str) -> Result<()> {
+        self.inner.amend(key, body).await
+    }
 }

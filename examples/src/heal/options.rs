@@ -25,6 +25,8 @@ pub struct Options {
     pub bugs: Vec<Bug>,
     /// Whether the shop is played with the default times.
     pub real_time: bool,
+    /// Whether the shop's fixes are shipped by pull requests, on what stands in for GitHub.
+    pub github: bool,
     /// How far Aegis may go.
     pub autonomy: Autonomy,
     /// Seconds that a release is watched.
@@ -96,6 +98,7 @@ impl Default for Options {
             scenarios: Vec::new(),
             bugs: Bug::CRASHES.to_vec(),
             real_time: false,
+            github: false,
             autonomy: Autonomy::Auto,
             watch: None,
             limit: None,
@@ -130,6 +133,7 @@ impl Options {
     pub(super) fn state(&self) -> PathBuf {
         let usual = || match &self.theirs {
             Some(theirs) => PathBuf::from(format!("target/heal-{}", theirs.name())),
+            None if self.github => PathBuf::from("target/heal-github"),
             None => PathBuf::from("target/heal"),
         };
         self.state.clone().unwrap_or_else(usual)

@@ -9,7 +9,7 @@ use aegis_core::machine::{Incident, Phase};
 use aegis_core::planner::{Change, Handle};
 use aegis_core::policy::PolicyConfig;
 use aegis_core::port::{Clock as _, Filter, Journal, Notice, SystemClock};
-use aegis_local::git::GitDeployer;
+use aegis_core::stage::Deployer;
 use aegis_local::local::Local;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
@@ -37,7 +37,7 @@ pub(super) struct Play<'a> {
     pub(super) scene: &'a Scene,
     pub(super) options: &'a Options,
     pub(super) pace: Pace,
-    pub(super) deployer: Forgetful<Arc<GitDeployer>>,
+    pub(super) deployer: Forgetful<Arc<dyn Deployer>>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) run: RunFile,
     local: &'a Local,
@@ -53,6 +53,7 @@ impl<'a> Play<'a> {
     pub(super) fn new(
         terminal: &'a mut Terminal,
         (scene, local): (&'a Scene, &'a Local),
+        deployer: Arc<dyn Deployer>,
         options: &'a Options,
         journal: Arc<dyn Journal>,
         traffic: Traffic,
@@ -62,7 +63,7 @@ impl<'a> Play<'a> {
             scene,
             options,
             pace: options.pace(),
-            deployer: Forgetful::new(Arc::clone(local.deployer())),
+            deployer: Forgetful::new(deployer),
             journal,
             run: scene.run.clone(),
             local,

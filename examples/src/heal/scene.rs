@@ -11,12 +11,13 @@ use aegis_core::detect::DetectConfig;
 use aegis_core::planner::ServiceConfig;
 use aegis_core::policy::PolicyConfig;
 use aegis_core::port::{Journal, Repository as _};
-use aegis_local::git::GitRepository;
+use aegis_local::git::{CommandChecks, GitRepository};
 use aegis_local::local::{Local, LocalBuilder, LocalConfig};
 use aegis_local::service::ServiceSpec;
 
 use super::pace::Pace;
 use super::{Failure, Options, RunFile, Theirs};
+use crate::staging::hub::Hub;
 use crate::staging::{shop, venv};
 use crate::terminal::{Terminal, Tone};
 
@@ -45,7 +46,8 @@ impl Scene {
         let state = absolute(&options.state())?;
         let lock = lock(&state).await?;
         let venv = environment(options, terminal).await?;
-        let resumed = RunFile::unfinished(&state);
+        // What stands in for GitHub forgets its pull requests with the run.
+        let resumed = RunFile::unfinished(&state).filter(|_| !options.github);
         if let Some(run) = &resumed {
             same_service(run, theirs.as_ref(), &state)?;
             terminal.line(Tone::Plain, "an unfinished run is resumed");
@@ -56,13 +58,16 @@ impl Scene {
             // The head as it is: people went on while nobody looked.
             (_, Some(run)) => run,
             (Some(run), None) => run.clone(),
-            (None, None) => begin_shop(state.join("shop"), terminal).await?,
+            (None, None) => begin_shop(&state, options.github, terminal).await?,
         };
         run.write(&state)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, run.port));
         let (spec, repository) = match &options.theirs {
             Some(theirs) => (their_spec(theirs, &venv)?, theirs.repository.clone()),
-            None => (shop_spec(&state, address, &venv), state.join("shop")),
+            None => {
+                let shop = if options.github { BARE } else { SHOP };
+                (shop_spec(&state, address, &venv), state.join(shop))
+            }
         };
         let resumed = resumed.is_some();
         Ok(Self { state, repository, run, address, resumed, spec, _lock: lock })
@@ -106,6 +111,15 @@ impl Scene {
         Ok(local)
     }
 
+    /// Starts what stands in for GitHub, over the shop's repository, with the shop's tests as its CI.
+    pub(super) async fn start_hub(&self, terminal: &mut Terminal) -> Result<Hub, Failure> {
+        let hub = Hub::start(&self.repository, CommandChecks::of(&self.spec)).await?;
+        let text =
+            format!("fixes go out by pull requests, on what stands in for GitHub at {}", hub.url());
+        terminal.line(Tone::Plain, text);
+        Ok(hub)
+    }
+
     /// The planner with every stage in place; only its times and its policy differ from a host's.
     pub(super) fn planner(
         &self,
@@ -136,13 +150,33 @@ impl Scene {
     }
 }
 
+/// The shop's repository in the state folder, checked out, or bare.
+const SHOP: &str = "shop";
+const BARE: &str = "shop.git";
+
 /// The log of the shop's nightly job, in the state folder.
 const NIGHTLY: &str = "nightly.log";
 
-async fn begin_shop(into: PathBuf, terminal: &mut Terminal) -> Result<RunFile, Failure> {
-    let shop = tokio::task::spawn_blocking(move || shop::build(&into)).await??;
+/// Stages the shop; for what stands in for GitHub, its repository is a bare one.
+async fn begin_shop(
+    state: &Path,
+    github: bool,
+    terminal: &mut Terminal,
+) -> Result<RunFile, Failure> {
+    let (into, bare) = (state.join(SHOP), github.then(|| state.join(BARE)));
+    let kept = bare.clone();
+    let staged = move || -> Result<shop::Shop, Failure> {
+        let built = shop::build(&into)?;
+        if let Some(bare) = bare {
+            let url = into.to_str().ok_or("the state folder's name is not UTF-8")?;
+            git2::build::RepoBuilder::new().bare(true).clone(url, &bare)?;
+            std::fs::remove_dir_all(&into)?;
+        }
+        Ok(built)
+    };
+    let shop = tokio::task::spawn_blocking(staged).await??;
     terminal.line(Tone::Plain, format!("staged the shop: {} commits", shop.commits.len()));
-    Ok(RunFile::new(free_port()?, shop.head, None))
+    Ok(RunFile::new(free_port()?, shop.head, kept))
 }
 
 async fn begin_theirs(theirs: &Theirs) -> Result<RunFile, Failure> {

@@ -1,5 +1,6 @@
 //! Watching a run, and telling how it went.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use super::scenario::Scenario;
 use super::{Failure, Interrupt, Options, Scene, Trouble};
 use crate::report::{Report, Row, Turn};
+use crate::staging::hub::Hub;
 use crate::terminal::{Terminal, Tone, span, table};
 use crate::traffic::Totals;
 
@@ -258,6 +260,26 @@ pub(super) fn tell(
     }
     let repository = scene.repository.display();
     terminal.text(Tone::Faint, format!("see: git -C {repository} log --graph --oneline"));
+}
+
+/// The pull requests of a run, each kept as a page beside the journal.
+pub(super) fn tell_pulls(terminal: &mut Terminal, hub: &Hub, state: &Path) -> Result<(), Failure> {
+    let seen = hub.seen();
+    let folder = state.join("pulls");
+    std::fs::create_dir_all(&folder)?;
+    for pull in &seen.pulls {
+        let page = format!("# {}\n\n{}", pull.title, pull.body);
+        std::fs::write(folder.join(format!("{}.md", pull.number)), page)?;
+        let text = format!("pull request #{}  {}  {}", pull.number, pull.state, pull.title);
+        terminal.text(Tone::Plain, text);
+    }
+    let (calls, writes) = seen.calls;
+    let text =
+        format!("{calls} calls of GitHub's API, {writes} of them writes; the rest are looks");
+    terminal.text(Tone::Faint, text);
+    let folder = folder.display();
+    terminal.text(Tone::Faint, format!("see: {folder}/ (what each pull request says)"));
+    Ok(())
 }
 
 fn cells(row: &Row) -> Vec<String> {

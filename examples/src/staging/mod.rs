@@ -1,6 +1,7 @@
 //! The stage: a Python environment, and the shop with its history.
 
 mod error;
+pub mod hub;
 mod mail;
 pub mod release;
 pub mod script;

@@ -51,6 +51,10 @@ impl Deployer for Pointed {
     async fn revert(&self, order: &RevertOrder) -> Result<Rollout> {
         self.around("revert", self.inner.revert(order)).await
     }
+
+    async fn amend(&self, key: &EffectKey, body: &str) -> Result<()> {
+        self.inner.amend(key, body).await
+    }
 }
 
 /// What may run out of space: the journal, the repository, the deployer's state.

@@ -1,0 +1,22 @@
+//! What a pull request says, once more is known.
+
+use aegis_core::{EffectKey, Result};
+use serde_json::json;
+
+use super::note::Note;
+use super::pull::Remote;
+
+/// Replaces what the pull request of `key` says, and keeps its note; one that says it already, or is
+/// not ours, stays as it is.
+pub(super) async fn amend(remote: &Remote, key: &EffectKey, body: &str) -> Result<()> {
+    let ours = remote.pulls(&key.branch()).await?.into_iter().find_map(|pull| {
+        let (note, _) = Note::read(pull.body.as_deref()?)?;
+        note.is_of(key).then_some((pull, note))
+    });
+    let Some((pull, note)) = ours else { return Ok(()) };
+    let body = note.before(body);
+    if pull.body.as_ref() != Some(&body) {
+        remote.amend(pull.number, json!({ "body": body })).await?;
+    }
+    Ok(())
+}
