@@ -21,3 +21,4 @@ mod operate;
 mod poison;
 mod recover;
 mod storm;
+mod switch;

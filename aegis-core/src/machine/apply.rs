@@ -40,6 +40,7 @@ impl Incident {
                 self.not_before = *until;
             }
             Record::Looked { evidence, verdict } => self.on_looked(evidence, verdict, at),
+            Record::SwitchedBack(switch) => self.switched = Some(switch.clone()),
             Record::Rechecked { back, why } => self.on_rechecked(*back, why, at),
             Record::Failed(failure) => self.on_failed(failure, at),
             Record::Parked(why) => self.park(why.clone(), at),
@@ -85,6 +86,7 @@ impl Incident {
         self.tries = None;
         self.watch = None;
         self.condemned.clear();
+        self.switched = None;
         // The lines of an older trace may be mended, and the code it names may have moved.
         self.case.symptoms.clear();
         self.on_joined(symptom);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{AfterWithdraw, Entry, Opened, Phase, Record, Settings, Tries, Why};
+use super::{AfterWithdraw, Entry, Opened, Phase, Record, Settings, SwitchBack, Tries, Why};
 use crate::error::{Error, Result};
 use crate::id::{Digest, EffectKey, EffectKind, IncidentId, Revision, Timestamp};
 use crate::model::{Baseline, Case, Evidence, Fix, FixKind, IncidentKind, Release, Verification};
@@ -111,6 +111,8 @@ pub struct Incident {
     pub watch: Option<Watch>,
     /// Why the judge condemned it.
     pub condemned: Vec<String>,
+    /// Where the host was asked to go back to at once, before the revert.
+    pub switched: Option<SwitchBack>,
     /// Failures in a row in this phase.
     pub failures: u32,
     /// The last write that was intended, and how often.
@@ -202,6 +204,7 @@ impl Incident {
             revert_live: false,
             watch,
             condemned: Vec::new(),
+            switched: None,
             failures: 0,
             tries: None,
             not_before: at,

@@ -19,7 +19,7 @@ mod words;
 
 pub use incident::{Incident, OpenEffect, Span, Watch};
 pub use phase::{AfterWithdraw, Phase, Why};
-pub use record::{Entry, Opened, Record, Said, StageFailure};
+pub use record::{Entry, Opened, Record, Said, StageFailure, SwitchBack};
 pub use settings::Settings;
 pub use step::{Effect, Step};
 pub use tries::Tries;

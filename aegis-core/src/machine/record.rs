@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Settings, Why};
 use crate::error::{Error, ErrorKind, Retry};
-use crate::id::{Digest, EffectKey, IncidentId, ServiceName, Timestamp};
+use crate::id::{Digest, EffectKey, IncidentId, Revision, ServiceName, Timestamp};
 use crate::model::{
     Baseline, Diagnosis, Evidence, Fix, IncidentKind, Release, Similar, Symptom, Verdict,
     Verification,
@@ -58,6 +58,15 @@ pub enum Said {
     Resume,
     /// Leave it.
     Cancel,
+}
+
+/// A switch back to an earlier release, by the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchBack {
+    /// What is to serve again.
+    pub to: Revision,
+    /// Why nobody knows whether it does.
+    pub failed: Option<String>,
 }
 
 /// One fact about an incident.
@@ -117,6 +126,8 @@ pub enum Record {
         /// The judge's verdict.
         verdict: Verdict,
     },
+    /// The host was asked to go back to what ran before, until the revert has come through.
+    SwitchedBack(SwitchBack),
     /// A look at the signal after a revert.
     Rechecked {
         /// Whether it is back at its baseline.

@@ -1,6 +1,6 @@
 //! A record in one line, for people.
 
-use super::{Record, Said};
+use super::{Record, Said, SwitchBack};
 use crate::model::{Cause, GateAnswer, Verdict};
 use crate::policy::Ruling;
 use crate::stage::Rollout;
@@ -62,6 +62,10 @@ impl Record {
                 let reason = grounds.reasons.first().map(|r| format!(": {r}")).unwrap_or_default();
                 format!("look {}: {word}, {} sure{reason}", evidence.looks, grounds.confidence)
             }
+            Self::SwitchedBack(SwitchBack { to, failed }) => match failed {
+                None => format!("the host went back to {} at once", to.short()),
+                Some(why) => format!("the host may not have gone back to {}: {why}", to.short()),
+            },
             Self::Rechecked { back, why } => {
                 let word = if *back { "back to normal" } else { "not back to normal" };
                 format!("{word}: {why}")

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::id::ServiceName;
 use crate::policy::{Guardrail, Policy, PolicyConfig};
 use crate::port::{
-    Clock, EventSource, Journal, MemoryJournal, Notifier, Silent, SystemClock, Telemetry,
+    Clock, EventSource, FastRollback, Journal, MemoryJournal, Notifier, Silent, SystemClock,
+    Telemetry,
 };
 use crate::redact::Redactor;
 use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudge, Verifier};
@@ -66,6 +67,7 @@ struct Ports {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     notifiers: Vec<Arc<dyn Notifier>>,
+    fast_rollback: Option<Arc<dyn FastRollback>>,
     telemetry: Arc<dyn Telemetry>,
     redactor: Redactor,
     sources: Vec<Box<dyn EventSource>>,
@@ -109,6 +111,7 @@ impl Planner<Unset, Unset, Unset, Unset, Unset, Unset> {
                 journal: Arc::new(MemoryJournal::new()),
                 clock: Arc::new(SystemClock),
                 notifiers: Vec::new(),
+                fast_rollback: None,
                 telemetry: Arc::new(Silent),
                 redactor: Redactor::standard(),
                 sources: Vec::new(),
@@ -209,6 +212,12 @@ impl<M, D, F, V, P, J> Builder<M, D, F, V, P, J> {
     /// Tells a person this way too.
     pub fn notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
         self.ports.notifiers.push(notifier);
+        self
+    }
+
+    /// Leaves a condemned release this way first, before its revert.
+    pub fn fast_rollback(mut self, host: Arc<dyn FastRollback>) -> Self {
+        self.ports.fast_rollback = Some(host);
         self
     }
 
@@ -326,6 +335,7 @@ where
             journal: ports.journal,
             clock: ports.clock,
             notifiers: ports.notifiers,
+            fast_rollback: ports.fast_rollback,
             telemetry: ports.telemetry,
             redactor: ports.redactor,
             owner: ports.owner,

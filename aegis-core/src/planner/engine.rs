@@ -19,7 +19,7 @@ use crate::id::{Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 use crate::machine::{Incident, Phase};
 use crate::model::{Baseline, IncidentKind, Release, Samples, Trigger};
 use crate::policy::{Policy, Standing};
-use crate::port::{Clock, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
+use crate::port::{Clock, FastRollback, Journal, Lease, Notifier, Telemetry, TelemetryEvent};
 use crate::redact::Redactor;
 use crate::stage::{Deployer, Diagnoser, FixGenerator, MetricSource, RollbackJudge, Verifier};
 
@@ -97,6 +97,7 @@ pub(super) struct Engine {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(super) fast_rollback: Option<Arc<dyn FastRollback>>,
     pub(super) telemetry: Arc<dyn Telemetry>,
     pub(super) redactor: Redactor,
     pub(super) crew: Crew,
@@ -150,6 +151,7 @@ pub(super) struct Parts {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(super) fast_rollback: Option<Arc<dyn FastRollback>>,
     pub(super) telemetry: Arc<dyn Telemetry>,
     pub(super) redactor: Redactor,
     pub(super) owner: String,
@@ -167,6 +169,7 @@ impl Engine {
             journal: parts.journal,
             clock: parts.clock,
             notifiers: parts.notifiers,
+            fast_rollback: parts.fast_rollback,
             telemetry: parts.telemetry,
             redactor: parts.redactor,
             owner: parts.owner,

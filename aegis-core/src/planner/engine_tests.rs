@@ -28,6 +28,7 @@ fn engine() -> Engine {
         journal: Arc::new(MemoryJournal::new()),
         clock,
         notifiers: Vec::new(),
+        fast_rollback: None,
         telemetry: Arc::new(Silent),
         redactor: Redactor::standard(),
         owner: String::from("test"),

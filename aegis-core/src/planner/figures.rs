@@ -68,7 +68,9 @@ fn chart(out: &mut String, shown: &MetricEvidence, before: Option<&Summary>) -> 
     let metric = &shown.metric;
     let flat = before.map(|before| format!("{:.3}", before.median * factor));
     let title = match &flat {
-        Some(flat) => format!("{metric} in {unit}, look by look; the flat line is before: {flat}"),
+        Some(flat) => {
+            format!("{metric} in {unit}, look by look, and a flat line at what was before ({flat})")
+        }
         None => format!("{metric} in {unit}, look by look"),
     };
     writeln!(out, "```mermaid\nxychart-beta\n    title \"{title}\"")?;
@@ -111,7 +113,8 @@ fn round(value: f64) -> String {
 fn change(was: Option<&Summary>, is: Option<&Summary>) -> String {
     match (was, is) {
         (Some(was), Some(is)) if was.median > 0.0 => {
-            format!("{:+.0} %", 100.0 * (is.median / was.median - 1.0))
+            let percent = (100.0 * (is.median / was.median - 1.0)).round();
+            if percent == 0.0 { String::from("none") } else { format!("{percent:+.0} %") }
         }
         (Some(was), Some(is)) if was.median == is.median => String::from("none"),
         _ => String::from("–"),

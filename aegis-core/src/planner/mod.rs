@@ -29,6 +29,7 @@ mod sightings;
 mod sources;
 mod steps;
 mod storm;
+mod switch;
 mod watches;
 mod writes;
 

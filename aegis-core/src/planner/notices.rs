@@ -77,6 +77,12 @@ pub fn notice(incident: &Incident) -> Option<Notice> {
             notice.undo.push(format!("git revert -m 1 {}", merged.short()));
         }
     }
+    if let Some(switch) = &incident.switched {
+        notice.changed.push(match &switch.failed {
+            None => format!("the host went back to {} at once", switch.to.short()),
+            Some(why) => format!("the host was asked for {}, and: {why}", switch.to.short()),
+        });
+    }
     if let Some(reverted) = &incident.reverted {
         notice.changed.push(format!("{} takes it back", reverted.short()));
     }

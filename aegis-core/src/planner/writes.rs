@@ -109,6 +109,7 @@ impl Driver {
             return Ok(());
         }
         self.enter_in_ledger(incident, false).await?;
+        self.switch_back(incident).await?;
         let request = Digest::of([commit.as_str()]);
         let order = RevertOrder::new(clearance, key.clone(), commit, incident.condemned.clone())?;
         let deployer = self.engine.stages.deployer.clone();

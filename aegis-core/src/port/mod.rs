@@ -8,6 +8,7 @@ mod memory;
 mod notifier;
 pub mod refused;
 mod repository;
+mod rollback;
 mod running;
 mod telemetry;
 
@@ -21,6 +22,7 @@ pub use layer::JournalLayer;
 pub use memory::MemoryJournal;
 pub use notifier::{Notice, Notifier, Urgency};
 pub use repository::{FileEntry, Repository};
+pub use rollback::FastRollback;
 pub use running::{Refusal, Running, RunningRevision};
 pub use telemetry::{Silent, Telemetry, TelemetryEvent};
 
@@ -34,6 +36,7 @@ mod tests {
         fn sent<T: ?Sized + Send>() {}
         shared::<dyn Clock>();
         shared::<dyn Intake>();
+        shared::<dyn FastRollback>();
         shared::<dyn Journal>();
         shared::<dyn Notifier>();
         shared::<dyn Repository>();
