@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Release;
 use crate::id::{Confidence, Revision};
+use crate::port::CodeOwners;
 
 /// A place in the source.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -95,6 +96,9 @@ impl Hypothesis {
     }
 }
 
+/// Owners that a diagnosis names.
+const MOST_OWNERS: usize = 10;
+
 /// What is believed to be the cause. No hypothesis at all means inconclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -107,12 +111,25 @@ pub struct Diagnosis {
     pub triggers: Vec<Trigger>,
     /// Who made it: `python-trace`, a model's name.
     pub author: String,
+    /// Who owns the code that is blamed, as the repository says it: people and teams to ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<String>,
 }
 
 impl Diagnosis {
     /// A diagnosis read from `base`, most likely hypothesis first.
     pub fn new(base: Revision, author: impl Into<String>, hypotheses: Vec<Hypothesis>) -> Self {
-        Self { base, hypotheses, triggers: Vec::new(), author: author.into() }
+        let (triggers, owners) = (Vec::new(), Vec::new());
+        Self { base, hypotheses, triggers, author: author.into(), owners }
+    }
+
+    /// Adds who owns the code that the likely hypothesis blames; nobody where it blames no code.
+    #[must_use]
+    pub fn with_owners(mut self, owners: &CodeOwners) -> Self {
+        if let Some(Cause::Code(at)) = self.likely().map(|hypothesis| &hypothesis.cause) {
+            self.owners = owners.of(&at.path).iter().take(MOST_OWNERS).cloned().collect();
+        }
+        self
     }
 
     /// Adds the requests that make the failure happen.

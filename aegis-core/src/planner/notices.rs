@@ -115,6 +115,8 @@ fn next(incident: &Incident) -> Vec<String> {
     };
     let hypothesis = incident.case.diagnosis.as_ref().and_then(|d| d.likely());
     next.extend(hypothesis.map(|h| format!("diagnosis: {}", h.explanation)));
+    let owners = incident.case.diagnosis.as_ref().map(|d| d.owners.join(", "));
+    next.extend(owners.filter(|all| !all.is_empty()).map(|all| format!("ask who owns it: {all}")));
     next.extend(
         incident.case.attempts.iter().map(|a| format!("tried: {}: {}", a.title, a.feedback)),
     );

@@ -38,6 +38,11 @@ fn write(
         )?;
         if let Cause::Code(at) = &hypothesis.cause {
             writeln!(out, "At {}.\n", code(&format!("{}:{}", at.path, at.line)))?;
+            let owners = case.diagnosis.iter().flat_map(|d| &d.owners);
+            let owners: Vec<String> = owners.map(|owner| code(owner)).collect();
+            if !owners.is_empty() {
+                writeln!(out, "Owned by {}.\n", owners.join(", "))?;
+            }
         }
         for evidence in &hypothesis.evidence {
             writeln!(out, "- {}", inline(evidence))?;

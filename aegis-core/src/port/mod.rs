@@ -6,6 +6,7 @@ mod journal;
 mod layer;
 mod memory;
 mod notifier;
+mod owners;
 pub mod refused;
 mod repository;
 mod rollback;
@@ -21,6 +22,7 @@ pub use journal::{
 pub use layer::JournalLayer;
 pub use memory::MemoryJournal;
 pub use notifier::{Notice, Notifier, Urgency};
+pub use owners::CodeOwners;
 pub use repository::{FileEntry, Repository};
 pub use rollback::FastRollback;
 pub use running::{Refusal, Running, RunningRevision};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use super::CodeOwners;
 use crate::error::Result;
 use crate::id::Revision;
 use crate::model::Commit;
@@ -52,4 +53,19 @@ pub trait Repository: std::fmt::Debug + Send + Sync + 'static {
     /// Writes the tree of `at` into the empty folder `into`, regular files only, without any hook,
     /// filter or link.
     async fn export(&self, at: &Revision, into: &Path) -> Result<()>;
+
+    /// Who owns which files at that revision; nobody owns any where it does not say.
+    async fn code_owners(&self, at: &Revision) -> Result<CodeOwners> {
+        let files = self.list(at).await?;
+        for place in CodeOwners::PLACES {
+            if !files.iter().any(|file| file.regular && file.path == place) {
+                continue;
+            }
+            let content = self.read(at, place).await?.unwrap_or_default();
+            let small = content.len() <= CodeOwners::MOST_BYTES;
+            let text = String::from_utf8_lossy(&content);
+            return Ok(CodeOwners::parse(if small { &text } else { "" }));
+        }
+        Ok(CodeOwners::default())
+    }
 }

@@ -127,7 +127,9 @@ impl Diagnoser for PythonDiagnoser {
         if let Some(requests) = &self.requests {
             diagnosis = diagnosis.with_triggers(trigger::triggers(requests.as_ref(), case).await?);
         }
-        Ok(diagnosis)
+        // Whom to ask is good to know, and nothing depends on it.
+        let owners = self.repository.code_owners(&diagnosis.base).await.unwrap_or_default();
+        Ok(diagnosis.with_owners(&owners))
     }
 }
 

@@ -56,6 +56,19 @@ async fn the_innermost_frame_of_the_service_is_blamed() {
 }
 
 #[tokio::test]
+async fn who_owns_the_code_that_is_blamed_is_named() {
+    for (place, owned) in
+        [("CODEOWNERS", true), (".github/CODEOWNERS", true), ("lib/CODEOWNERS", false)]
+    {
+        let rules = "* @acme/all\n/app/ @kim @acme/shop\n";
+        let sources = Sources::new(&[("app/views.py", VIEWS), (place, rules)]);
+        let found = PythonDiagnoser::new(Arc::new(sources)).diagnose(&case(vec![crash()])).await;
+        let owners: &[&str] = if owned { &["@kim", "@acme/shop"] } else { &[] };
+        assert_eq!(found.unwrap().owners, owners, "{place}");
+    }
+}
+
+#[tokio::test]
 async fn a_line_that_moved_since_is_found_and_counts_for_less() {
     let mut e = crash();
     e.frames[2].line = Some(3);
