@@ -18,6 +18,7 @@ mod histories;
 mod hostile;
 mod normal;
 mod operate;
+mod pipeline;
 mod poison;
 mod recover;
 mod storm;

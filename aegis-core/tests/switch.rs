@@ -95,6 +95,7 @@ async fn where_it_fails_the_revert_goes_on_and_the_failure_is_told() {
 #[tokio::test]
 async fn what_somebody_deployed_since_stays() {
     let seen = condemned(true, true).await;
-    assert_eq!(seen.asked, []);
     assert!(seen.incident.switched.is_none());
+    // The watch of the later one may ask, and never for what was condemned, or is under watch.
+    assert!(seen.asked.iter().all(|(to, _)| *to == seen.first), "{:?}", seen.asked);
 }

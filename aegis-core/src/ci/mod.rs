@@ -37,6 +37,7 @@
 mod cargo;
 mod excerpt;
 mod pytest;
+mod raised;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::raised::raised;
 use crate::model::Location;
 
 /// Bytes of a log that are read: its end, where what failed is.

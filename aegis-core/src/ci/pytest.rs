@@ -10,17 +10,17 @@ use crate::model::Location;
 use crate::trace::regex;
 
 /// `=== FAILURES ===` and the like.
-static PART: LazyLock<Regex> =
+pub(super) static PART: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?m)^=+ (FAILURES|ERRORS|short test summary info) =+$"));
 /// `FAILED tests/test_a.py::test_b[x - y] - AssertionError: ...`
 static FAILED: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?m)^(?:FAILED|ERROR) (\S+?\.py(?:::.*?)?)(?: - (.*))?$"));
 /// `____ test_b ____`, `__ ERROR collecting tests/test_a.py __`.
-static TITLE: LazyLock<Regex> = LazyLock::new(|| regex(r"^_{3,} (.+?) _{3,}$"));
+pub(super) static TITLE: LazyLock<Regex> = LazyLock::new(|| regex(r"^_{3,} (.+?) _{3,}$"));
 /// `tests/test_a.py:12: AssertionError`
-static PLACE: LazyLock<Regex> = LazyLock::new(|| regex(r"^([^\s:][^:]*\.py):(\d+): ?"));
+pub(super) static PLACE: LazyLock<Regex> = LazyLock::new(|| regex(r"^([^\s:][^:]*\.py):(\d+): ?"));
 /// `E       ZeroDivisionError: division by zero`
-static WHY: LazyLock<Regex> = LazyLock::new(|| regex(r"^E +(.+)$"));
+pub(super) static WHY: LazyLock<Regex> = LazyLock::new(|| regex(r"^E +(.+)$"));
 /// `3 failed, 1 passed in 0.12s`, with or without its rule.
 static SUM: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?m)^=* ?\d+ (?:failed|errors?|passed)(?:, \d+ \w+)* in [\d.]+s"));

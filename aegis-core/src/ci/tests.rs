@@ -52,6 +52,51 @@ fn pytest_names_its_tests_their_errors_and_where_they_came_up() {
 }
 
 #[test]
+fn what_a_test_raised_beneath_itself_is_a_trace() {
+    let read = read(include_str!("fixtures/pytest.log"));
+    let trace = raised(&read.excerpt).unwrap();
+    let exception = &trace.exceptions[0];
+    assert_eq!(exception.kind, "ZeroDivisionError");
+    assert_eq!(exception.message, "division by zero");
+    let frames = exception.frames.iter();
+    let frames: Vec<_> = frames
+        .map(|f| (f.path.as_str(), f.line, f.function.as_str(), f.source.as_deref()))
+        .collect();
+    let total = Some("return sum(prices) / len(prices)");
+    assert_eq!(
+        frames,
+        [
+            ("tests/test_cart.py", Some(14), "test_total", Some("assert total(prices) >= 0")),
+            ("cart.py", Some(2), "total", total),
+        ]
+    );
+}
+
+#[test]
+fn where_nothing_came_from_beneath_the_first_failure_counts() {
+    let part = "= FAILURES =\n____ test_a ____\n\n    def test_a():\n>       assert 1 == 2\nE       assert 1 == 2\n\ntests/test_a.py:3: AssertionError\n";
+    let trace = raised(part).unwrap();
+    let exception = &trace.exceptions[0];
+    assert_eq!(
+        (exception.kind.as_str(), exception.message.as_str()),
+        ("AssertionError", "assert 1 == 2")
+    );
+    let short = "= ERRORS =\n__ ERROR collecting tests/test_b.py __\nTraceback:\n/opt/lib/importlib/__init__.py:126: in import_module\n    return _gcd_import(name)\ntests/test_b.py:1: in <module>\n    import shop.cart\nshop/cart.py:1: in <module>\n    from decimal import Decimol\nE   ImportError: cannot import name 'Decimol'\n";
+    let trace =
+        raised(&short.replace("__ ERROR", "____ ERROR").replace("py __", "py ____")).unwrap();
+    let culprit = trace.exceptions[0].culprit().unwrap();
+    assert_eq!(
+        (culprit.path.as_str(), culprit.line, culprit.function.as_str()),
+        ("shop/cart.py", Some(1), "<module>")
+    );
+    assert_eq!(culprit.source.as_deref(), Some("from decimal import Decimol"));
+    assert_eq!(trace.exceptions[0].kind, "ImportError");
+    for nothing in ["", "no tests ran", "= FAILURES =\n____ test_a ____\nnothing\n"] {
+        assert_eq!(raised(nothing), None, "{nothing}");
+    }
+}
+
+#[test]
 fn cargo_names_its_tests_and_where_they_panicked() {
     let some = "assertion `left == right` failed: of two";
     let nothing = "attempt to divide by zero";

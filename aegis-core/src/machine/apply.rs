@@ -87,6 +87,7 @@ impl Incident {
         self.watch = None;
         self.condemned.clear();
         self.switched = None;
+        self.green = false;
         // The lines of an older trace may be mended, and the code it names may have moved.
         self.case.symptoms.clear();
         self.on_joined(symptom);
@@ -336,6 +337,8 @@ impl Incident {
     }
 
     fn on_resolved(&mut self, at: Timestamp) {
+        // Said of a pipeline by a run that succeeded: once the fix is in, that is what shows it.
+        self.green |= self.case.kind == IncidentKind::Pipeline && self.merged.is_some();
         let merged = self.merged.is_some() || self.watched_release().is_some();
         let merging = self.open_effect.as_ref().is_some_and(|e| e.key.kind == EffectKind::Merge);
         if merged || merging || self.phase == Phase::Withdrawing {

@@ -113,6 +113,8 @@ pub struct Incident {
     pub condemned: Vec<String>,
     /// Where the host was asked to go back to at once, before the revert.
     pub switched: Option<SwitchBack>,
+    /// Whether its pipeline succeeded since its fix was merged.
+    pub green: bool,
     /// Failures in a row in this phase.
     pub failures: u32,
     /// The last write that was intended, and how often.
@@ -205,6 +207,7 @@ impl Incident {
             watch,
             condemned: Vec::new(),
             switched: None,
+            green: false,
             failures: 0,
             tries: None,
             not_before: at,

@@ -110,8 +110,8 @@ pub enum SignalKind {
     Anomaly(Anomaly),
     /// The health check fails.
     Unhealthy,
-    /// A pipeline fails.
-    Pipeline,
+    /// A pipeline fails, with what a test of it raised, where that was recognised.
+    Pipeline(Option<Trace>),
 }
 
 /// A signal after intake: redacted, parsed, fingerprinted, fit to be stored.
@@ -172,7 +172,7 @@ impl Symptom {
     /// The stack trace, where there is one.
     pub fn trace(&self) -> Option<&Trace> {
         match &self.kind {
-            SignalKind::Error(trace) => trace.as_ref(),
+            SignalKind::Error(trace) | SignalKind::Pipeline(trace) => trace.as_ref(),
             _ => None,
         }
     }

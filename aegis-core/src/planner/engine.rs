@@ -85,6 +85,8 @@ impl Known {
 #[derive(Debug, Default)]
 struct Memory {
     releases: VecDeque<Release>,
+    /// What was condemned, newest first.
+    condemned: VecDeque<Revision>,
     normal: Normal,
 }
 
@@ -295,6 +297,19 @@ impl Engine {
         releases.push_front(release.clone());
         releases.truncate(RELEASES);
         true
+    }
+
+    /// Remembers that nobody goes back to this one.
+    pub(super) fn condemn(&self, service: &ServiceName, revision: &Revision) {
+        let mut memory = self.lock(&self.memory);
+        let condemned = &mut memory.entry(service.clone()).or_default().condemned;
+        condemned.push_front(revision.clone());
+        condemned.truncate(RELEASES);
+    }
+
+    pub(super) fn is_condemned(&self, service: &ServiceName, revision: &Revision) -> bool {
+        let memory = self.lock(&self.memory);
+        memory.get(service).is_some_and(|m| m.condemned.contains(revision))
     }
 
     pub(super) fn releases(&self, service: &ServiceName) -> Vec<Release> {

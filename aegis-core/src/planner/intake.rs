@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::engine::{Engine, Known};
 use super::{storm, watches};
+use crate::ci;
 use crate::error::Result;
 use crate::id::{Fingerprint, IncidentId, ServiceName};
 use crate::machine::{Entry, Incident, Opened as OpenedRecord, Phase, Record};
@@ -71,7 +72,7 @@ async fn on_signal(engine: &Engine, signal: Signal) -> Result<Receipt> {
         SignalKind::Anomaly(_) | SignalKind::Unhealthy => {
             join_or_open(engine, service, IncidentKind::Resource, symptom).await
         }
-        SignalKind::Pipeline => open(engine, service, IncidentKind::Pipeline, symptom).await,
+        SignalKind::Pipeline(_) => open(engine, service, IncidentKind::Pipeline, symptom).await,
     }
 }
 
@@ -337,7 +338,8 @@ fn symptom(engine: &Engine, signal: &Signal) -> Symptom {
         }
         Observation::Pipeline(print, text) => {
             let detail = redact(text);
-            (print.clone(), SignalKind::Pipeline, detail.first_line(), detail)
+            let kind = SignalKind::Pipeline(ci::raised(detail.as_str()));
+            (print.clone(), kind, detail.first_line(), detail)
         }
     };
     Symptom::new(signal.at, fingerprint, kind, title.truncated(TITLE))

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::id::Timestamp;
 use crate::machine::{Incident, Record, Watch};
 use crate::model::{
-    Baseline, Case, Evidence, Exercise, Metric, MetricEvidence, Query, Readings, Samples,
-    SignalKind, Verdict,
+    Baseline, Case, Evidence, Exercise, IncidentKind, Metric, MetricEvidence, Query, Readings,
+    Samples, SignalKind, Verdict,
 };
 
 /// The shortest window that is asked of a metric source.
@@ -87,7 +87,9 @@ impl Driver {
         };
         let foreign = self.foreign(&routes, &samples, &watch, &service, (from, now));
         let counted = add(&mut evidence, &service, &routes, &samples, foreign);
-        if !counted {
+        if incident.case.kind == IncidentKind::Pipeline {
+            evidence.exercise.requests = Some(incident.green.into());
+        } else if !counted {
             due(&mut evidence, now);
         }
         self.add_sightings(&mut evidence, &case, &watch, from, now);
@@ -193,7 +195,12 @@ fn begin(incident: &Incident, watch: &Watch) -> Evidence {
         let revision = watch.revision.clone();
         let mut evidence = Evidence::new(revision, watch.live_at, watch.ends_at, baseline);
         let somebody_elses = incident.watched_release().is_some();
-        let needed = if somebody_elses { 0 } else { incident.settings.exercise };
+        let needed = match incident.case.kind {
+            _ if somebody_elses => 0,
+            // One run that succeeds.
+            IncidentKind::Pipeline => 1,
+            _ => incident.settings.exercise,
+        };
         evidence.exercise = Exercise::new(needed);
         evidence.strict = incident.decision.as_ref().is_some_and(|d| d.strict);
         evidence

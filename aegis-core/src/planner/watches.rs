@@ -14,7 +14,7 @@ use crate::port::Message;
 
 impl Known {
     /// Whether it is the watch of `revision`.
-    fn is_watch_of(&self, revision: &Revision) -> bool {
+    pub(super) fn is_watch_of(&self, revision: &Revision) -> bool {
         self.watches.as_ref() == Some(revision)
     }
 

@@ -23,7 +23,8 @@ const WAIT: u32 = 2;
 /// says that what failed is over.
 ///
 /// At its start the newest outcome of each workflow counts, and no older one: so it does of a workflow
-/// that is met later. From then on outcomes count in the order of their runs, and one of an older run
+/// that is met later. Where that is a success, what failed before it is said to be over: it may have
+/// been told by an earlier process. From then on outcomes count in the order of their runs, and one of an older run
 /// than has been told is no news. Of one look the newest 200 completed runs are considered.
 ///
 /// A signal carries the failing job, its step and command, the [`Cause`](super::Cause) and the part
@@ -37,6 +38,9 @@ pub struct PipelineEvents {
     workflows: HashMap<u64, Known>,
     /// Outcomes that are not told yet, in their order.
     news: VecDeque<Run>,
+    /// The failure before the first success that was seen of a workflow, by that: an earlier process
+    /// may have told it.
+    before: HashMap<Key, Run>,
     ready: VecDeque<Event>,
     due: Timestamp,
     /// The run that could not be read, and how often.
@@ -61,6 +65,7 @@ impl PipelineEvents {
             service,
             workflows: HashMap::new(),
             news: VecDeque::new(),
+            before: HashMap::new(),
             ready: VecDeque::new(),
             due: Timestamp::from_ms(i64::MIN),
             stuck: None,
@@ -79,11 +84,19 @@ impl PipelineEvents {
     }
 
     /// The outcomes that were not told, in the order of their runs.
-    fn fresh(&self, mut runs: Vec<Run>) -> VecDeque<Run> {
+    fn fresh(&mut self, mut runs: Vec<Run>) -> VecDeque<Run> {
         runs.retain(|run| run.conclusion() != Conclusion::Silent);
         runs.sort_by_key(key);
         let newest: HashMap<u64, Key> =
             runs.iter().map(|run| (run.workflow_id, key(run))).collect();
+        self.before.clear();
+        for run in runs.iter().filter(|run| run.conclusion().is_failure()) {
+            let unknown = !self.workflows.contains_key(&run.workflow_id);
+            if let Some(newest) = newest.get(&run.workflow_id).filter(|_| unknown) {
+                // The last one stays.
+                self.before.insert(*newest, run.clone());
+            }
+        }
         runs.retain(|run| match self.workflows.get(&run.workflow_id) {
             Some(known) => key(run) > known.last,
             None => newest.get(&run.workflow_id) == Some(&key(run)),
@@ -91,6 +104,17 @@ impl PipelineEvents {
         // Pages that moved while they were read name a run twice.
         runs.dedup_by_key(|run| key(run));
         runs.into()
+    }
+
+    /// Says that what failed before the first success of a workflow is over, where GitHub still tells
+    /// what that was.
+    async fn ended_before(&mut self, success: &Key) {
+        let Some(run) = self.before.get(success).cloned() else { return };
+        let told = self.pipelines.tell(&run, true).await;
+        self.before.remove(success);
+        if let Ok(Some(told)) = told {
+            self.ready.push_back(Event::Resolved(self.service.clone(), told.fingerprint));
+        }
     }
 
     /// Takes over what became of `run`: from here on it is told.
@@ -137,14 +161,17 @@ impl EventSource for PipelineEvents {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(Delivery::new(event)));
             }
-            let Some(run) = self.news.front() else {
+            let Some(run) = self.news.front().cloned() else {
                 self.look().await?;
                 continue;
             };
-            let tries = self.stuck.filter(|(stuck, _)| *stuck == key(run)).map_or(0, |(_, n)| n);
+            let tries = self.stuck.filter(|(stuck, _)| *stuck == key(&run)).map_or(0, |(_, n)| n);
             let told = match run.conclusion().is_failure() {
-                true => self.pipelines.tell(run, tries >= WAIT).await,
-                false => Ok(None),
+                true => self.pipelines.tell(&run, tries >= WAIT).await,
+                false => {
+                    self.ended_before(&key(&run)).await;
+                    Ok(None)
+                }
             };
             match told {
                 Ok(told) => {
@@ -154,7 +181,7 @@ impl EventSource for PipelineEvents {
                 }
                 Err(e) => {
                     // The next look finds it again, and what came behind it.
-                    self.stuck = Some((key(run), tries + 1));
+                    self.stuck = Some((key(&run), tries + 1));
                     self.news.clear();
                     return Err(e);
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::model::{
-    Author, Case, Cause, Diagnosis, Hypothesis, Location, Release, SignalKind,
+    Author, Case, Cause, Diagnosis, Hypothesis, IncidentKind, Location, Release, SignalKind,
 };
 use aegis_core::port::Repository;
 use aegis_core::stage::Diagnoser;
@@ -247,6 +247,10 @@ fn without_trace(case: &Case) -> Vec<Hypothesis> {
 
 /// The person's release that an error not seen before came soon after.
 fn suspect_release(case: &Case) -> Option<&Release> {
+    // What a pipeline says of a commit, production may never have seen.
+    if case.kind == IncidentKind::Pipeline {
+        return None;
+    }
     if case.similar.iter().any(|s| s.fingerprint == case.fingerprint) {
         return None;
     }
