@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::model::{
-    Anomaly, Author, Case, Cause, Diagnosis, Metric, Release, SignalKind, Similar,
+    Anomaly, Author, Case, Cause, Diagnosis, IncidentKind, Metric, Release, SignalKind, Similar,
 };
 use aegis_core::stage::Diagnoser;
 use aegis_core::trace::{Exception, Frame, Relation};
@@ -152,6 +152,9 @@ async fn a_new_error_right_after_a_persons_release_is_blamed_on_it_first() {
     );
     assert_eq!(blamed(&found, 1).map(|b| b.1), Some(5));
 
+    let mut pipeline = fresh.clone();
+    pipeline.kind = IncidentKind::Pipeline;
+    assert!(blamed(&diagnose(&pipeline).await, 0).is_some(), "production may never have seen it");
     let mut late = fresh.clone();
     released(&mut late, 16, person());
     assert!(blamed(&diagnose(&late).await, 0).is_some(), "too long after");
