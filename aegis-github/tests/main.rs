@@ -5,6 +5,7 @@ mod deciding;
 mod deployer;
 mod described;
 mod fake;
+mod faults;
 mod limits;
 mod pipelines;
 mod reads;

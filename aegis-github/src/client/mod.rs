@@ -299,8 +299,8 @@ impl GitHub {
                 return lost(Error::timeout(format!("{name}: no answer within {within:?}")));
             }
             Ok(Err(e)) => {
-                let say = format!("{name}: GitHub can't be reached");
-                return lost(Error::unavailable(say).with_source(e));
+                let say = format!("{name}: GitHub can't be reached: {}", cause(&e));
+                return lost(Error::unavailable(say));
             }
             // It would be as long again.
             Ok(Ok((_, Err(e)))) if e.is::<LengthLimitError>() => {
@@ -345,6 +345,12 @@ impl GitHub {
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is at the bottom of it: each error above repeats the address.
+fn cause(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.last().map(ToString::to_string).unwrap_or_default()
 }
 
 fn request(

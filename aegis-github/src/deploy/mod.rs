@@ -57,6 +57,7 @@ use crate::repository::{GitHubRepository, moment};
 /// # Ok(())
 /// # }
 /// ```
+#[doc = include_str!("faults.md")]
 #[derive(Debug)]
 pub struct GitHubDeployer {
     remote: Remote,

@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 pub use self::actions::{Job, Run};
 pub use self::hub::{Check, Hub, Pull, text};
 pub use self::pulls::land;
-pub use self::writes::remove;
+pub use self::writes::{remove, rename};
 use crate::{Credentials, GitHub, GitHubConfig};
 
 /// The repository that it has.
@@ -231,7 +231,7 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         value.and_then(|value| value.to_str().ok()).map(str::to_owned)
     });
     let host = host.unwrap_or_default();
-    let (fault, open) = {
+    let (fault, open, frozen) = {
         let mut inside = shared.lock().unwrap();
         let line = format!("{method} {path}");
         let at = inside.faults.iter().position(|(part, _)| line.contains(part.as_str()));
@@ -248,7 +248,9 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         }
         let bearer = signed.as_deref().and_then(|signed| signed.strip_prefix("Bearer "));
         let known = bearer.is_some_and(|token| inside.tokens.iter().any(|own| own == token));
-        (fault, known || path.starts_with("/app/") || path.starts_with("/codeload/"))
+        let open = known || path.starts_with("/app/") || path.starts_with("/codeload/");
+        let frozen = inside.archived && method != "GET" && path.starts_with("/repos/");
+        (fault, open, frozen)
     };
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -264,6 +266,7 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         }
         Some(Fault::Hang) => std::future::pending().await,
         _ if !open => refused(401, "Bad credentials"),
+        _ if frozen => refused(403, "Repository was archived so is read-only."),
         _ => next.run(request).await,
     };
     // What is not there can't break off.

@@ -102,6 +102,20 @@ pub fn remove(inside: &mut Inside, branch: &str) -> bool {
     true
 }
 
+/// Renames a branch, which points its pull requests at the new name.
+///
+/// # Panics
+///
+/// Where there is none.
+pub fn rename(inside: &mut Inside, from: &str, to: &str) {
+    let repository = Repository::open_bare(&inside.git).unwrap();
+    let mut found = repository.find_reference(&format!("refs/heads/{from}")).unwrap();
+    found.rename(&format!("refs/heads/{to}"), false, "renamed").unwrap();
+    for pull in inside.hub.pulls.iter_mut().filter(|pull| pull.base == from) {
+        pull.base = to.to_owned();
+    }
+}
+
 async fn compare(State(shared): State<Shared>, Path(range): Path<String>) -> Response {
     let repository = open(&shared);
     let (base, head) = range.split_once("...").unwrap();
