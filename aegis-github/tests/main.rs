@@ -8,6 +8,7 @@ mod fake;
 mod faults;
 mod limits;
 mod pipelines;
+mod proving;
 mod reads;
 mod shipping;
 mod sign_in;

@@ -10,6 +10,7 @@ mod pull;
 mod releases;
 mod revert;
 mod submit;
+mod verify;
 mod withdraw;
 
 use aegis_core::port::{Clock as _, SystemClock};
@@ -25,6 +26,7 @@ pub use self::live::Live;
 pub use self::pull::MergeMethod;
 use self::pull::{Pull, Remote};
 pub use self::releases::GitHubReleases;
+pub use self::verify::{ActionsVerifier, ActionsVerifierBuilder};
 use crate::repository::{GitHubRepository, moment};
 
 /// Ships fixes by pull requests, and takes them back by pull requests.
@@ -124,7 +126,8 @@ impl GitHubDeployerBuilder {
     /// # Errors
     ///
     /// `Invalid` where nobody said which checks, or what shows that a release runs, and where the
-    /// repository does not merge like that; `Denied` where the credentials may not write to it.
+    /// repository does not merge like that; `Denied` where the credentials lack a right of those that
+    /// [`Credentials`](crate::Credentials) lists, as far as GitHub tells that before.
     pub async fn open(self) -> Result<GitHubDeployer> {
         let Some(checks) = self.checks else {
             return Err(said("say which checks a fix has to pass, or `GitHubChecks::none()`"));
@@ -139,8 +142,8 @@ impl GitHubDeployerBuilder {
         let about: About = self.repository.github().get(&format!("repos/{name}")).await?;
         if about.permissions.is_some_and(|may| !may.push) {
             let say = format!(
-                "these credentials may only read {name}: grant contents and pull requests, both to \
-                 read and write"
+                "whose credentials these are may only read {name}: give them the role Write, and the \
+                 token contents and pull requests to read and write"
             );
             return Err(Error::denied(say).at("deploy"));
         }

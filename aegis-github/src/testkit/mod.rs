@@ -28,7 +28,7 @@ use http_body_util::{Full, Limited};
 use serde_json::{Value, json};
 
 pub use self::actions::{Job, Run};
-pub use self::hub::{Check, Hub, Pull, text};
+pub use self::hub::{Check, Hub, Pull, Workflows, text};
 pub use self::pulls::land;
 pub use self::writes::{remove, rename};
 use crate::{Credentials, GitHub, GitHubConfig};

@@ -77,6 +77,12 @@ async fn make_ref(State(shared): State<Shared>, Json(asked): Json<Value>) -> Res
         return refused(422, "Reference already exists");
     }
     repository.reference(name, oid(&asked["sha"]), false, "made").unwrap();
+    let mut inside = shared.lock().unwrap();
+    if let Some(workflows) = inside.hub.on_push {
+        let branch = name.trim_start_matches("refs/heads/");
+        let checks = workflows(&repository, branch, asked["sha"].as_str().unwrap());
+        inside.hub.checks.extend(checks);
+    }
     let object = json!({ "type": "commit", "sha": asked["sha"] });
     (StatusCode::CREATED, Json(json!({ "ref": name, "object": object }))).into_response()
 }
