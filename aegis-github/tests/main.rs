@@ -10,6 +10,7 @@ mod limits;
 mod pipelines;
 mod proving;
 mod reads;
+mod rights;
 mod shipping;
 mod sign_in;
 mod way;

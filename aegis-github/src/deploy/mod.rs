@@ -9,11 +9,12 @@ mod note;
 mod pull;
 mod releases;
 mod revert;
+mod rights;
 mod submit;
 mod verify;
 mod withdraw;
 
-use aegis_core::port::{Clock as _, SystemClock};
+use aegis_core::port::{Clock as _, Repository as _, SystemClock};
 use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
 use aegis_core::{EffectKey, Error, Result, Revision, ServiceName};
 use async_trait::async_trait;
@@ -162,6 +163,11 @@ impl GitHubDeployerBuilder {
         }
         let (method, labels) = (self.method, self.labels);
         let remote = Remote { repository: self.repository };
+        let head = remote.repository.head().await?;
+        let mut needs = vec![rights::contents(), rights::pulls()];
+        needs.extend(rights::checks(head.as_str()));
+        needs.extend(rights::live(&live));
+        rights::check(&remote, &needs).await?;
         Ok(GitHubDeployer { remote, checks, live, method, labels })
     }
 }

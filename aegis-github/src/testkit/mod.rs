@@ -12,6 +12,7 @@ mod objects;
 mod pulls;
 mod writes;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -91,6 +92,10 @@ pub struct Inside {
     told: usize,
     /// The App's public key, and how long a token lasts that it is given.
     pub app: Option<(Vec<u8>, Duration)>,
+    /// What the App was granted where it is installed, by the permission's name.
+    pub granted: BTreeMap<&'static str, &'static str>,
+    /// Scopes of a classic token, as they are told with each answer; a fine-grained one has none.
+    pub scopes: Option<&'static str>,
     /// Tokens that were given to the App.
     pub minted: usize,
     /// Files that one answer about a tree holds.
@@ -139,6 +144,8 @@ impl Stand {
             calls: Vec::new(),
             told: 0,
             app: None,
+            granted: apps::all(),
+            scopes: None,
             minted: 0,
             tree_limit: usize::MAX,
             runs: Vec::new(),
@@ -282,6 +289,9 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
     let stalls = matches!(fault, Some(Fault::Stall));
     {
         let mut inside = shared.lock().unwrap();
+        if let Some(scopes) = inside.scopes {
+            response.headers_mut().insert("x-oauth-scopes", HeaderValue::from_static(scopes));
+        }
         inside.calls.push(call);
         inside.stalled += usize::from(stalls);
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::policy::{Guardrail, ProtectedPaths};
-use aegis_core::port::{Clock, SystemClock};
+use aegis_core::port::{Clock, Repository as _, SystemClock};
 use aegis_core::{Error, Result};
 
 use super::super::checks::GitHubChecks;
 use super::super::pull::Remote;
+use super::super::rights;
 use super::{ActionsVerifier, candidate};
 use crate::repository::GitHubRepository;
 
@@ -86,6 +87,10 @@ impl ActionsVerifierBuilder {
         if verifier.limit.is_zero() {
             return Err(Error::invalid("give the checks some time: `within`").at("verify"));
         }
+        let head = verifier.remote.repository.head().await?;
+        let mut needs = vec![rights::contents()];
+        needs.extend(rights::checks(head.as_str()));
+        rights::check(&verifier.remote, &needs).await?;
         candidate::sweep(&verifier.remote, verifier.clock.now()).await?;
         Ok(verifier)
     }
