@@ -4,6 +4,7 @@
 mod deciding;
 mod deployer;
 mod described;
+mod emulator;
 mod fake;
 mod faults;
 mod limits;
