@@ -78,7 +78,8 @@ async fn make_ref(State(shared): State<Shared>, Json(asked): Json<Value>) -> Res
     }
     repository.reference(name, oid(&asked["sha"]), false, "made").unwrap();
     let mut inside = shared.lock().unwrap();
-    if let Some(workflows) = inside.hub.on_push {
+    let says = repository.find_commit(oid(&asked["sha"])).unwrap().message().unwrap().to_owned();
+    if let Some(workflows) = inside.hub.on_push.filter(|_| !says.contains("[skip ci]")) {
         let branch = name.trim_start_matches("refs/heads/");
         let checks = workflows(&repository, branch, asked["sha"].as_str().unwrap());
         inside.hub.checks.extend(checks);

@@ -1,7 +1,8 @@
 //! What people and the repository's own rules make of a pull request that waits.
 
-use aegis_core::stage::Deployer as _;
+use aegis_core::stage::{Deployer as _, Rollout};
 use aegis_core::testkit::conformance::deploy::Bench as _;
+use aegis_core::testkit::mint;
 use aegis_core::{EffectKind, ErrorKind};
 use aegis_github::testkit::{self, Check};
 
@@ -153,6 +154,21 @@ async fn a_merge_that_never_comes_out_stays_merged() {
     assert_eq!(calls[..3], ["GET pulls", "GET deployments", "GET deployments/0/statuses"]);
     assert_eq!(calls.len(), 4, "{calls:?}");
     assert!(calls[3].starts_with("GET compare/"), "{calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_fix_calls_itself_keeps_no_workflow_from_running() {
+    let way = Way::new(Desk::new().await).await;
+    let mut fix = way.desk.fix(0, &way.base);
+    (fix.title, fix.meaning) = ("Mend it [skip ci]".into(), "It is so.\n\n[no ci]".into());
+    let order = mint::order(&way.case, 1, &fix, &way.base, false).unwrap();
+    let Rollout::Ready { head } = way.desk.deployer.submit(&order).await.unwrap() else { panic!() };
+    let order = mint::merge_order(&way.case, 1, &fix, &way.base, head).unwrap();
+    way.desk.deployer.merge(&order).await.unwrap();
+    way.desk.fake.git(&["fetch", "-q", "origin"]);
+    let log = way.desk.fake.git(&["log", "-2", "--format=%B", "origin/main"]);
+    assert!(log.contains("Mend it (skip ci]") && log.contains("(no ci]"), "{log}");
+    assert!(!log.contains("[skip ci]") && !log.contains("[no ci]"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
