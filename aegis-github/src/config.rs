@@ -11,9 +11,32 @@ const PUBLIC: &str = "https://api.github.com/";
 
 /// As whom GitHub is asked.
 ///
-/// What is needed of it is the same for both: contents and pull requests to read and write; checks,
-/// commit statuses, deployments, actions and metadata to read. To read a service's source, contents and
-/// metadata are enough.
+/// # Which rights it needs
+///
+/// The repository's permissions, by the names that Apps and fine-grained tokens have for them:
+///
+/// | for | contents | pull requests | checks | commit statuses | deployments | actions |
+/// |---|---|---|---|---|---|---|
+/// | [`GitHubRepository`](crate::GitHubRepository) | read | | | | | |
+/// | [`GitHubDeployer`](crate::GitHubDeployer) | write | write | read | read | | read, for logs of jobs that failed |
+/// | [`Live::deployments`](crate::Live::deployments) | read | | | | read | |
+/// | [`Live::workflow`](crate::Live::workflow) | read | | | | | read |
+/// | [`ActionsVerifier`](crate::ActionsVerifier) | write | | read | read | | read, for logs of jobs that failed |
+/// | [`Pipelines`](crate::Pipelines) | read | | | | | read |
+///
+/// Metadata is read by all, and GitHub gives that to everyone. `workflows` is never needed: a fix does
+/// not touch `.github`. Nor are administration, secrets, environments, issues and members: what the
+/// release branch requires is read by its rules, and labels are those of pull requests.
+///
+/// - A **GitHub App** is the narrowest, and what it commits is signed by GitHub.
+/// - A **classic token** needs the scope `repo`, or `public_repo` where the repository is public. That is
+///   all repositories of whoever made it.
+/// - A **fine-grained token** can't be given `checks`: on a private repository it does for what reads the
+///   source and for [`Pipelines`](crate::Pipelines), and for no deployer.
+///
+/// What is opened here says at once which of them are missing, where GitHub tells: an App's are known,
+/// and so are a classic token's scopes; a fine-grained token is tried by what it may read, and whether
+/// it may write is seen by the first write, whose error names the right.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Credentials {

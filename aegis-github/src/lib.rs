@@ -1,7 +1,8 @@
 //! Aegis on GitHub.
 //!
 //! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
-//! source by it, without a checkout and without Git. [`GitHubDeployer`] ships fixes by pull requests.
+//! source by it, without a checkout and without Git. [`GitHubDeployer`] ships fixes by pull requests,
+//! [`ActionsVerifier`] proves them by the repository's own checks.
 //! [`Pipelines`] tells how its workflows do, and what failed in them.
 //!
 //! With the feature `webhooks`, `Webhooks` hears what GitHub sends, so that the planner looks at once
@@ -22,7 +23,8 @@ mod webhooks;
 pub use client::GitHub;
 pub use config::{AppKey, Credentials, GitHubConfig};
 pub use deploy::{
-    GitHubChecks, GitHubDeployer, GitHubDeployerBuilder, GitHubReleases, Live, MergeMethod,
+    ActionsVerifier, ActionsVerifierBuilder, GitHubChecks, GitHubDeployer, GitHubDeployerBuilder,
+    GitHubReleases, Live, MergeMethod,
 };
 pub use pipelines::{Cause, Conclusion, PipelineEvents, Pipelines, cause_of};
 pub use repository::GitHubRepository;

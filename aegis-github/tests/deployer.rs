@@ -1,6 +1,7 @@
 //! What the deployer does on GitHub.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_core::Revision;
@@ -24,7 +25,7 @@ const FIXES: [(&str, &str, &str); 2] = [
 /// GitHub, and whoever works there.
 pub(crate) struct Desk {
     pub(crate) fake: Fake,
-    pub(crate) deployer: GitHubDeployer,
+    pub(crate) deployer: Arc<GitHubDeployer>,
 }
 
 impl Desk {
@@ -41,7 +42,7 @@ impl Desk {
         let builder = GitHubDeployer::builder(fake.repository().await)
             .checks(GitHubChecks::all().with_settle(Duration::ZERO))
             .live(Live::deployments("production"));
-        let deployer = set(builder).open().await.unwrap();
+        let deployer = Arc::new(set(builder).open().await.unwrap());
         Self { fake, deployer }
     }
 

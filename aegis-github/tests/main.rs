@@ -4,10 +4,14 @@
 mod deciding;
 mod deployer;
 mod described;
+mod emulator;
 mod fake;
+mod faults;
 mod limits;
 mod pipelines;
+mod proving;
 mod reads;
+mod rights;
 mod shipping;
 mod sign_in;
 mod way;

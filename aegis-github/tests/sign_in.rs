@@ -20,11 +20,11 @@ fn pem(words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn pkcs8() -> String {
+pub(crate) fn pkcs8() -> String {
     pem(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
 }
 
-fn trusts(fake: &Fake, pkcs8: &str, lasts: Duration) {
+pub(crate) fn trusts(fake: &Fake, pkcs8: &str, lasts: Duration) {
     let der = PrivatePkcs8KeyDer::from_pem_slice(pkcs8.as_bytes()).unwrap();
     let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap();
     let mut inside = fake.inside();
@@ -32,12 +32,12 @@ fn trusts(fake: &Fake, pkcs8: &str, lasts: Duration) {
     inside.tokens.clear();
 }
 
-fn app(fake: &Fake, pem: &str) -> GitHub {
+pub(crate) fn app(fake: &Fake, pem: &str) -> GitHub {
     let key = AppKey::new("12", 7, pem);
     GitHub::new(Credentials::App(key), fake.config()).unwrap()
 }
 
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test]
 async fn an_app_signs_in_once_for_all_that_ask_at_once() {

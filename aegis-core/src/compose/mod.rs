@@ -4,8 +4,10 @@
 
 pub mod fix;
 pub mod judge;
+pub mod verify;
 
 mod advised;
+mod and_then;
 mod by_service;
 mod instrument;
 mod or_else;

@@ -1,5 +1,6 @@
 //! The header that says as whom GitHub is asked.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aegis_core::{Error, Result};
@@ -44,6 +45,7 @@ pub(super) struct App {
 struct Installation {
     token: SecretString,
     ends: SystemTime,
+    granted: Option<BTreeMap<String, String>>,
 }
 
 /// What GitHub answers to an App that asks for a token.
@@ -51,6 +53,7 @@ struct Installation {
 pub(super) struct Minted {
     token: SecretString,
     expires_at: String,
+    permissions: Option<BTreeMap<String, String>>,
 }
 
 impl Auth {
@@ -87,10 +90,17 @@ impl Auth {
             let say = format!("GitHub says that a token ends at {}: {e}", minted.expires_at);
             Error::unavailable(say).at("github")
         })?;
-        let fresh = Installation { token: minted.token, ends: ends.into() };
+        let (token, granted) = (minted.token, minted.permissions);
+        let fresh = Installation { token, ends: ends.into(), granted };
         let header = header(&fresh.token);
         *held = Some(fresh);
         header
+    }
+
+    /// What the App was granted where it is installed, as it was told with its token.
+    pub(super) async fn granted(&self) -> Option<BTreeMap<String, String>> {
+        let Self::App(app) = self else { return None };
+        app.token.lock().await.as_ref()?.granted.clone()
     }
 
     /// Forgets the token that was refused; whether another can be had.

@@ -5,6 +5,7 @@ mod cache;
 mod gate;
 mod pages;
 mod refused;
+mod rights;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -26,6 +27,8 @@ use self::auth::{Auth, Minted};
 use self::cache::{Cache, Kept};
 use self::gate::Gate;
 pub(crate) use self::refused::{Failure, Refused, unless_missing};
+pub(crate) use self::rights::Rights;
+use self::rights::Told;
 use crate::config::{Credentials, GitHubConfig};
 
 const JSON: &str = "application/vnd.github+json";
@@ -48,6 +51,7 @@ struct Inner {
     auth: Auth,
     gate: Gate,
     cache: Mutex<Cache>,
+    told: Told,
 }
 
 /// What one exchange asks.
@@ -121,7 +125,8 @@ impl GitHub {
         let crab = Octocrab::builder().build_with_reqwest(http).map_err(|e| unbuilt(e.into()))?;
         let cache = Mutex::new(Cache::new(config.cache_bytes));
         let auth = Auth::new(credentials)?;
-        Ok(Self { inner: Arc::new(Inner { config, crab, auth, gate: Gate::default(), cache }) })
+        let (gate, told) = (Gate::default(), Told::default());
+        Ok(Self { inner: Arc::new(Inner { config, crab, auth, gate, cache, told }) })
     }
 
     /// Reads JSON.
@@ -299,8 +304,8 @@ impl GitHub {
                 return lost(Error::timeout(format!("{name}: no answer within {within:?}")));
             }
             Ok(Err(e)) => {
-                let say = format!("{name}: GitHub can't be reached");
-                return lost(Error::unavailable(say).with_source(e));
+                let say = format!("{name}: GitHub can't be reached: {}", cause(&e));
+                return lost(Error::unavailable(say));
             }
             // It would be as long again.
             Ok(Ok((_, Err(e)))) if e.is::<LengthLimitError>() => {
@@ -312,6 +317,7 @@ impl GitHub {
             Ok(Ok((parts, Ok(body)))) => (parts, body),
         };
         let (status, headers) = (parts.status.as_u16(), parts.headers);
+        self.inner.told.hear(&headers);
         match (status, kept) {
             (304, Some(kept)) => Came::Answer(from_cache(kept)),
             (200..400, _) => {
@@ -345,6 +351,12 @@ impl GitHub {
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is at the bottom of it: each error above repeats the address.
+fn cause(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.last().map(ToString::to_string).unwrap_or_default()
 }
 
 fn request(

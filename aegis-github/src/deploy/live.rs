@@ -39,6 +39,17 @@ impl Live {
     pub fn running(running: impl RunningRevision) -> Self {
         Self(Evidence::Running(Arc::new(running)))
     }
+
+    /// The right that it needs on GitHub, and what can be read with that.
+    pub(super) fn asks(&self) -> Option<(&'static str, String)> {
+        match &self.0 {
+            Evidence::Deployments(_) => Some(("deployments", "deployments?per_page=1".to_owned())),
+            Evidence::Workflow(file) => {
+                Some(("actions", format!("actions/workflows/{}/runs?per_page=1", escaped(file))))
+            }
+            Evidence::Running(_) => None,
+        }
+    }
 }
 
 /// Something that brought a revision out, or tried to.

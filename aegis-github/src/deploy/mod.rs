@@ -10,10 +10,12 @@ mod note;
 mod pull;
 mod releases;
 mod revert;
+mod rights;
 mod submit;
+mod verify;
 mod withdraw;
 
-use aegis_core::port::{Clock as _, SystemClock};
+use aegis_core::port::{Clock as _, Repository as _, SystemClock};
 use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
 use aegis_core::{EffectKey, Error, Result, Revision, ServiceName};
 use async_trait::async_trait;
@@ -26,6 +28,7 @@ pub use self::live::Live;
 pub use self::pull::MergeMethod;
 use self::pull::{Pull, Remote};
 pub use self::releases::GitHubReleases;
+pub use self::verify::{ActionsVerifier, ActionsVerifierBuilder};
 use crate::repository::{GitHubRepository, moment};
 
 /// Ships fixes by pull requests, and takes them back by pull requests.
@@ -58,6 +61,7 @@ use crate::repository::{GitHubRepository, moment};
 /// # Ok(())
 /// # }
 /// ```
+#[doc = include_str!("faults.md")]
 #[derive(Debug)]
 pub struct GitHubDeployer {
     remote: Remote,
@@ -124,7 +128,8 @@ impl GitHubDeployerBuilder {
     /// # Errors
     ///
     /// `Invalid` where nobody said which checks, or what shows that a release runs, and where the
-    /// repository does not merge like that; `Denied` where the credentials may not write to it.
+    /// repository does not merge like that; `Denied` where the credentials lack a right of those that
+    /// [`Credentials`](crate::Credentials) lists, as far as GitHub tells that before.
     pub async fn open(self) -> Result<GitHubDeployer> {
         let Some(checks) = self.checks else {
             return Err(said("say which checks a fix has to pass, or `GitHubChecks::none()`"));
@@ -139,8 +144,8 @@ impl GitHubDeployerBuilder {
         let about: About = self.repository.github().get(&format!("repos/{name}")).await?;
         if about.permissions.is_some_and(|may| !may.push) {
             let say = format!(
-                "these credentials may only read {name}: grant contents and pull requests, both to \
-                 read and write"
+                "whose credentials these are may only read {name}: give them the role Write, and the \
+                 token contents and pull requests to read and write"
             );
             return Err(Error::denied(say).at("deploy"));
         }
@@ -159,6 +164,11 @@ impl GitHubDeployerBuilder {
         }
         let (method, labels) = (self.method, self.labels);
         let remote = Remote { repository: self.repository };
+        let head = remote.repository.head().await?;
+        let mut needs = vec![rights::contents(), rights::pulls()];
+        needs.extend(rights::checks(head.as_str()));
+        needs.extend(rights::live(&live));
+        rights::check(&remote, &needs).await?;
         Ok(GitHubDeployer { remote, checks, live, method, labels })
     }
 }

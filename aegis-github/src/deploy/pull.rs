@@ -134,7 +134,7 @@ impl Remote {
         body: &str,
     ) -> Result<Result<Pull, Refused>> {
         let base = self.repository.branch();
-        let asked = json!({ "title": title, "head": branch, "base": base, "body": body });
+        let asked = json!({ "title": heard(title), "head": branch, "base": base, "body": body });
         refused(self.github().write_once(Method::POST, &self.at("pulls"), asked).await, &[422])
     }
 
@@ -162,7 +162,7 @@ impl Remote {
         let path = self.at(&format!("pulls/{}/merge", pull.number));
         let mut asked = json!({ "sha": head, "merge_method": method.as_str() });
         if method != MergeMethod::Rebase {
-            asked["commit_title"] = title.into();
+            asked["commit_title"] = heard(title).into();
             asked["commit_message"] = message.into();
         }
         let merged: Result<Merged, Failure> =
@@ -222,7 +222,7 @@ impl Remote {
         let asked = json!({ "base_tree": on, "tree": entries });
         let tree: Object =
             self.github().write_again(Method::POST, &self.at("git/trees"), asked).await?;
-        let asked = json!({ "message": message, "tree": tree.sha, "parents": [base] });
+        let asked = json!({ "message": heard(message), "tree": tree.sha, "parents": [base] });
         let commit: Object =
             self.github().write_again(Method::POST, &self.at("git/commits"), asked).await?;
         Ok(commit.sha)
@@ -239,11 +239,39 @@ impl Remote {
     }
 }
 
+/// What keeps workflows from running for a commit or a pull request that says it.
+const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
+
+/// The same text, for which workflows run: the words of a fix, or of the commit that is taken back, give
+/// no orders.
+fn heard(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let orders = SKIPS.iter().flat_map(|skip| lower.match_indices(skip));
+    let at: Vec<usize> = orders.map(|(at, _)| at).collect();
+    text.char_indices().map(|(i, c)| if at.contains(&i) { '(' } else { c }).collect()
+}
+
 /// Tells refusals of these statuses, which mean something to the caller, from all other failures.
 fn refused<T>(answer: Result<T, Failure>, statuses: &[u16]) -> Result<Result<T, Refused>> {
     match answer {
         Ok(answer) => Ok(Ok(answer)),
         Err(Failure::Refused(refused)) if statuses.contains(&refused.status) => Ok(Err(refused)),
         Err(failure) => Err(Error::from(failure)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_to_skip_workflows_are_words_like_others() {
+        for (text, expected) in [
+            ("Mend it [skip ci]", "Mend it (skip ci]"),
+            ("[CI Skip] ü [no ci][actions skip]", "(CI Skip] ü (no ci](actions skip]"),
+            ("Read a[i] [skip it]", "Read a[i] [skip it]"),
+        ] {
+            assert_eq!(heard(text), expected);
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Tokens for an App.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -36,7 +37,15 @@ async fn access_tokens(State(shared): State<Shared>, headers: HeaderMap) -> Resp
     let token = format!("ghs_{}", inside.minted);
     inside.tokens.push(token.clone());
     let ends = OffsetDateTime::from(SystemTime::now() + lasts).format(&Rfc3339).unwrap();
-    Json(json!({ "token": token, "expires_at": ends })).into_response()
+    let granted = &inside.granted;
+    let told = json!({ "token": token, "expires_at": ends, "permissions": granted });
+    (StatusCode::CREATED, Json(told)).into_response()
+}
+
+/// All that anything here needs.
+pub(super) fn all() -> BTreeMap<&'static str, &'static str> {
+    let read = ["metadata", "checks", "statuses", "deployments", "actions"].map(|p| (p, "read"));
+    read.into_iter().chain([("contents", "write"), ("pull_requests", "write")]).collect()
 }
 
 fn claims(bearer: &str, key: &[u8]) -> Option<Value> {

@@ -48,6 +48,9 @@ pub struct Check {
     pub log: Option<&'static str>,
 }
 
+/// The checks that a push of a branch, by its name and its head, starts.
+pub type Workflows = fn(&Repository, &str, &str) -> Vec<Check>;
+
 /// What is there beside Git.
 #[derive(Debug, Default)]
 pub struct Hub {
@@ -55,6 +58,8 @@ pub struct Hub {
     pub pulls: Vec<Pull>,
     /// Check runs.
     pub checks: Vec<Check>,
+    /// What workflows make of a branch that is made.
+    pub on_push: Option<Workflows>,
     /// Commit statuses of every commit: context and state.
     pub statuses: Vec<(&'static str, &'static str)>,
     /// Checks that the branch's rules require.

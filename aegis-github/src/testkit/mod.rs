@@ -12,6 +12,7 @@ mod objects;
 mod pulls;
 mod writes;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -28,9 +29,9 @@ use http_body_util::{Full, Limited};
 use serde_json::{Value, json};
 
 pub use self::actions::{Job, Run};
-pub use self::hub::{Check, Hub, Pull, text};
+pub use self::hub::{Check, Hub, Pull, Workflows, text};
 pub use self::pulls::land;
-pub use self::writes::remove;
+pub use self::writes::{remove, rename};
 use crate::{Credentials, GitHub, GitHubConfig};
 
 /// The repository that it has.
@@ -91,6 +92,10 @@ pub struct Inside {
     told: usize,
     /// The App's public key, and how long a token lasts that it is given.
     pub app: Option<(Vec<u8>, Duration)>,
+    /// What the App was granted where it is installed, by the permission's name.
+    pub granted: BTreeMap<&'static str, &'static str>,
+    /// Scopes of a classic token, as they are told with each answer; a fine-grained one has none.
+    pub scopes: Option<&'static str>,
     /// Tokens that were given to the App.
     pub minted: usize,
     /// Files that one answer about a tree holds.
@@ -139,6 +144,8 @@ impl Stand {
             calls: Vec::new(),
             told: 0,
             app: None,
+            granted: apps::all(),
+            scopes: None,
             minted: 0,
             tree_limit: usize::MAX,
             runs: Vec::new(),
@@ -236,7 +243,7 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         value.and_then(|value| value.to_str().ok()).map(str::to_owned)
     });
     let host = host.unwrap_or_default();
-    let (fault, open) = {
+    let (fault, open, frozen) = {
         let mut inside = shared.lock().unwrap();
         let line = format!("{method} {path}");
         let at = inside.faults.iter().position(|(part, _)| line.contains(part.as_str()));
@@ -253,7 +260,9 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         }
         let bearer = signed.as_deref().and_then(|signed| signed.strip_prefix("Bearer "));
         let known = bearer.is_some_and(|token| inside.tokens.iter().any(|own| own == token));
-        (fault, known || path.starts_with("/app/") || path.starts_with("/codeload/"))
+        let open = known || path.starts_with("/app/") || path.starts_with("/codeload/");
+        let frozen = inside.archived && method != "GET" && path.starts_with("/repos/");
+        (fault, open, frozen)
     };
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -269,6 +278,7 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         }
         Some(Fault::Hang) => std::future::pending().await,
         _ if !open => refused(401, "Bad credentials"),
+        _ if frozen => refused(403, "Repository was archived so is read-only."),
         _ => next.run(request).await,
     };
     // What is not there can't break off.
@@ -284,6 +294,9 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
     let stalls = matches!(fault, Some(Fault::Stall));
     {
         let mut inside = shared.lock().unwrap();
+        if let Some(scopes) = inside.scopes {
+            response.headers_mut().insert("x-oauth-scopes", HeaderValue::from_static(scopes));
+        }
         inside.calls.push(call);
         inside.stalled += usize::from(stalls);
     }

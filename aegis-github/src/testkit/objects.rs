@@ -22,6 +22,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route(&at(""), get(about))
         .route(&at("/git/ref/heads/{*branch}"), get(branch))
+        .route(&at("/git/matching-refs/heads/{*prefix}"), get(branches))
         .route(&at("/commits"), get(commits))
         .route(&at("/commits/{sha}"), get(commit))
         .route(&at("/git/commits/{sha}"), get(bare))
@@ -58,6 +59,18 @@ async fn branch(State(shared): State<Shared>, Path(name): Path<String>) -> Respo
         }
         Err(_) => refused(404, "Not Found"),
     }
+}
+
+/// Those whose names begin so.
+async fn branches(State(shared): State<Shared>, Path(prefix): Path<String>) -> Json<Value> {
+    let repository = open(&shared);
+    let found = repository.references_glob(&format!("refs/heads/{prefix}*")).unwrap();
+    let shown = found.map(|found| {
+        let found = found.unwrap();
+        let object = json!({ "type": "commit", "sha": found.target().unwrap().to_string() });
+        json!({ "ref": found.name().unwrap(), "object": object })
+    });
+    Json(shown.collect())
 }
 
 fn date(commit: &Commit<'_>) -> String {

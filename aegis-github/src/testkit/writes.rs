@@ -77,6 +77,13 @@ async fn make_ref(State(shared): State<Shared>, Json(asked): Json<Value>) -> Res
         return refused(422, "Reference already exists");
     }
     repository.reference(name, oid(&asked["sha"]), false, "made").unwrap();
+    let mut inside = shared.lock().unwrap();
+    let says = repository.find_commit(oid(&asked["sha"])).unwrap().message().unwrap().to_owned();
+    if let Some(workflows) = inside.hub.on_push.filter(|_| !says.contains("[skip ci]")) {
+        let branch = name.trim_start_matches("refs/heads/");
+        let checks = workflows(&repository, branch, asked["sha"].as_str().unwrap());
+        inside.hub.checks.extend(checks);
+    }
     let object = json!({ "type": "commit", "sha": asked["sha"] });
     (StatusCode::CREATED, Json(json!({ "ref": name, "object": object }))).into_response()
 }
@@ -100,6 +107,20 @@ pub fn remove(inside: &mut Inside, branch: &str) -> bool {
     found.delete().unwrap();
     settle(inside);
     true
+}
+
+/// Renames a branch, which points its pull requests at the new name.
+///
+/// # Panics
+///
+/// Where there is none.
+pub fn rename(inside: &mut Inside, from: &str, to: &str) {
+    let repository = Repository::open_bare(&inside.git).unwrap();
+    let mut found = repository.find_reference(&format!("refs/heads/{from}")).unwrap();
+    found.rename(&format!("refs/heads/{to}"), false, "renamed").unwrap();
+    for pull in inside.hub.pulls.iter_mut().filter(|pull| pull.base == from) {
+        pull.base = to.to_owned();
+    }
 }
 
 async fn compare(State(shared): State<Shared>, Path(range): Path<String>) -> Response {

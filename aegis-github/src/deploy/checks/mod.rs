@@ -1,28 +1,26 @@
 //! What a repository's own checks say of a commit.
 
+mod read;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aegis_core::stage::Feedback;
 use aegis_core::{Result, ci};
-use serde::Deserialize;
 
+use self::read::{reported, required};
 use super::pull::Remote;
-use crate::client::unless_missing;
-use crate::repository::escaped;
 
 /// Bytes of what a check says that are kept.
 const DETAIL: usize = 16 * 1_024;
-
-/// Check runs of one commit that are read.
-const CHECKS: usize = 1_000;
 
 /// Which checks a fix has to pass on its branch.
 ///
 /// A check is a check run of any App, as of a workflow's job, or a commit status; it is named by what
 /// GitHub shows. Those that the branch's rules require always count.
 ///
-/// `success` and `neutral` pass. `skipped` passes where the check is not required. `failure`,
+/// `success` and `neutral` pass. `skipped` passes where the check is not required, and is no pass where
+/// nothing else reports. `failure`,
 /// `timed_out`, `cancelled`, `action_required` and `startup_failure` fail, the check required or not.
 /// `stale` is waited for, as is one that is required and not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +33,7 @@ pub struct GitHubChecks {
 }
 
 impl GitHubChecks {
-    /// All that report, at least one, and those that the branch's rules require.
+    /// All that report, of which at least one has to pass, and those that the branch's rules require.
     pub fn all() -> Self {
         Self {
             required: BTreeSet::new(),
@@ -62,6 +60,11 @@ impl GitHubChecks {
         self
     }
 
+    /// Whether any check has to report.
+    pub(super) fn asks_any(&self) -> bool {
+        self.any || !self.required.is_empty()
+    }
+
     /// Believes that all have reported so long after the pull request was opened; 20 s unless set.
     /// Workflows begin one after the other.
     #[must_use]
@@ -81,7 +84,7 @@ pub(super) enum Verdict {
 
 /// What one of them says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Word {
+pub(super) enum Word {
     Waits,
     Passes,
     Skipped,
@@ -89,81 +92,13 @@ enum Word {
 }
 
 #[derive(Debug)]
-struct Check {
-    name: String,
-    word: Word,
+pub(super) struct Check {
+    pub(super) name: String,
+    pub(super) word: Word,
     /// What it says itself.
     says: String,
     /// The number of the workflow's job that it is, where it is one.
     job: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Run {
-    id: u64,
-    name: String,
-    status: String,
-    conclusion: Option<String>,
-    output: Option<Output>,
-    app: Option<App>,
-}
-
-#[derive(Deserialize)]
-struct Output {
-    title: Option<String>,
-    summary: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct App {
-    slug: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Statuses {
-    statuses: Vec<Status>,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    context: String,
-    state: String,
-    description: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Rule {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    parameters: Parameters,
-}
-
-#[derive(Deserialize, Default)]
-struct Parameters {
-    #[serde(default)]
-    required_status_checks: Vec<Context>,
-}
-
-#[derive(Deserialize)]
-struct Context {
-    context: String,
-}
-
-#[derive(Deserialize)]
-struct Branch {
-    protection: Option<Protection>,
-}
-
-#[derive(Deserialize)]
-struct Protection {
-    required_status_checks: Option<Contexts>,
-}
-
-#[derive(Deserialize)]
-struct Contexts {
-    #[serde(default)]
-    contexts: Vec<String>,
 }
 
 /// What they say of `head`, whose pull request was opened so long ago.
@@ -173,14 +108,44 @@ pub(super) async fn verdict(
     head: &str,
     age: Duration,
 ) -> Result<Verdict> {
-    let mut checks = reported(remote, head).await?;
-    checks.retain(|check| !wanted.ignored.contains(&check.name));
+    let checks = counted(remote, wanted, head).await?;
     if let Some(failed) = checks.iter().find(|check| matches!(check.word, Word::Fails(_))) {
         return Ok(Verdict::Failed(feedback(remote, failed).await));
     }
     let mut required = required(remote).await?;
     required.extend(wanted.required.iter().cloned());
     Ok(together(wanted, &required, &checks, age))
+}
+
+/// The newest word of each check of `head` that counts.
+pub(super) async fn counted(
+    remote: &Remote,
+    wanted: &GitHubChecks,
+    head: &str,
+) -> Result<Vec<Check>> {
+    let mut checks = reported(remote, head).await?;
+    checks.retain(|check| !wanted.ignored.contains(&check.name));
+    Ok(checks)
+}
+
+/// The verdict of checks of which none failed, whatever the branch's rules require.
+pub(super) fn settled(wanted: &GitHubChecks, checks: &[Check], age: Duration) -> Verdict {
+    together(wanted, &wanted.required, checks, age)
+}
+
+/// The checks that are waited for, by their names.
+pub(super) fn open<'a>(wanted: &'a GitHubChecks, checks: &'a [Check]) -> Vec<&'a str> {
+    let waits = checks.iter().filter(|check| check.word == Word::Waits);
+    let missing = wanted.required.iter().filter(|&name| !passes(checks, name));
+    let mut names: Vec<&str> = waits.map(|check| check.name.as_str()).collect();
+    names.extend(missing.map(String::as_str));
+    names.dedup();
+    names
+}
+
+fn passes(checks: &[Check], name: &str) -> bool {
+    let mut named = checks.iter().filter(|check| check.name == name).peekable();
+    named.peek().is_some() && named.all(|check| check.word == Word::Passes)
 }
 
 /// The verdict where none failed.
@@ -190,13 +155,10 @@ fn together(
     checks: &[Check],
     age: Duration,
 ) -> Verdict {
-    let passes = |name: &String| {
-        let mut named = checks.iter().filter(|check| check.name == *name).peekable();
-        named.peek().is_some() && named.all(|check| check.word == Word::Passes)
-    };
     let waits = checks.iter().any(|check| check.word == Word::Waits);
-    let enough = !wanted.any || !checks.is_empty();
-    let missing = required.iter().any(|name| !passes(name));
+    // One that was skipped says nothing.
+    let enough = !wanted.any || checks.iter().any(|check| check.word == Word::Passes);
+    let missing = required.iter().any(|name| !passes(checks, name));
     if waits || missing || !enough || age < wanted.settle {
         Verdict::Waiting
     } else {
@@ -204,66 +166,18 @@ fn together(
     }
 }
 
-/// The newest word of each check.
-async fn reported(remote: &Remote, head: &str) -> Result<Vec<Check>> {
-    let (github, repository) = (remote.github(), &remote.repository);
-    let path = repository.at(&format!("commits/{head}/check-runs?filter=latest&per_page=100"));
-    let runs: Vec<Run> = github.pages_of("check_runs", &path, CHECKS).await?;
-    let mut checks: Vec<Check> = runs.into_iter().map(run).collect();
-    let path = repository.at(&format!("commits/{head}/status?per_page=100"));
-    let statuses: Statuses = github.get(&path).await?;
-    checks.extend(statuses.statuses.into_iter().map(|status| {
-        let Status { context, state, description } = status;
-        let word = match state.as_str() {
-            "success" => Word::Passes,
-            "pending" => Word::Waits,
-            _ => Word::Fails(state),
-        };
-        Check { name: context, word, says: description.unwrap_or_default(), job: None }
-    }));
-    Ok(checks)
-}
-
-fn run(run: Run) -> Check {
-    let word = match (run.status.as_str(), run.conclusion.as_deref()) {
-        ("completed", Some("success" | "neutral")) => Word::Passes,
-        ("completed", Some("skipped")) => Word::Skipped,
-        ("completed", Some("stale") | None) => Word::Waits,
-        ("completed", Some(other)) => Word::Fails(other.to_owned()),
-        _ => Word::Waits,
-    };
-    let said = run.output.map(|output| [output.title, output.summary]);
-    let says = said.into_iter().flatten().flatten().collect::<Vec<_>>().join("\n");
-    let is_job = run.app.and_then(|app| app.slug).as_deref() == Some("github-actions");
-    Check { name: run.name, word, says, job: is_job.then_some(run.id) }
-}
-
-/// The checks that the release branch asks for, by rules and by classic protection.
-async fn required(remote: &Remote) -> Result<BTreeSet<String>> {
-    let (github, branch) = (remote.github(), escaped(remote.repository.branch()));
-    let path = remote.repository.at(&format!("rules/branches/{branch}?per_page=100"));
-    // An older Enterprise Server has no rules.
-    let rules: Vec<Rule> = unless_missing(github.get(&path).await)?.unwrap_or_default();
-    let checks = rules.into_iter().filter(|rule| rule.kind == "required_status_checks");
-    let checks = checks.flat_map(|rule| rule.parameters.required_status_checks);
-    let mut names: BTreeSet<String> = checks.map(|check| check.context).collect();
-    let path = remote.repository.at(&format!("branches/{branch}"));
-    let known: Option<Branch> = unless_missing(github.get(&path).await)?;
-    let protection = known.and_then(|branch| branch.protection);
-    let contexts = protection.and_then(|protection| protection.required_status_checks);
-    names.extend(contexts.into_iter().flat_map(|contexts| contexts.contexts));
-    Ok(names)
-}
-
 /// What the next draft can learn: what failed in a job's log, else what the check says of itself.
-async fn feedback(remote: &Remote, check: &Check) -> Feedback {
+pub(super) async fn feedback(remote: &Remote, check: &Check) -> Feedback {
     let Check { name, word, says, job } = check;
     let how = if let Word::Fails(how) = word { how.as_str() } else { "failure" };
     let mut detail = says.clone();
     if let Some(job) = job {
         let path = remote.repository.at(&format!("actions/jobs/{job}/logs"));
         match remote.github().download(&path).await {
-            Ok(log) => detail = ci::read(&String::from_utf8_lossy(&log)).to_string(),
+            Ok(log) => {
+                let failure = ci::read(&String::from_utf8_lossy(&log));
+                detail = format!("{failure}\n{}", failure.excerpt);
+            }
             Err(failure) => {
                 let error = aegis_core::Error::from(failure);
                 tracing::warn!(target: "aegis", check = name, %error, "the log can't be read");
@@ -285,7 +199,7 @@ mod tests {
             "id": 1, "name": name, "status": status,
             "conclusion": Some(conclusion).filter(|c| !c.is_empty()),
         });
-        run(serde_json::from_value(text).unwrap())
+        read::run(serde_json::from_value(text).unwrap())
     }
 
     #[test]
@@ -314,6 +228,7 @@ mod tests {
         for (wanted, required, checks, age, expected) in [
             (&all, &[][..], vec![], late, Verdict::Waiting),
             (&none, &[], vec![], Duration::ZERO, Verdict::Passed),
+            (&all, &[], vec![check("a", "skipped")], late, Verdict::Waiting),
             (&all, &[], vec![check("a", "success")], late, Verdict::Passed),
             (&all, &[], vec![check("a", "success")], Duration::ZERO, Verdict::Waiting),
             (&all, &[], vec![check("a", "success"), check("b", "")], late, Verdict::Waiting),

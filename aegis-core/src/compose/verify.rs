@@ -1,0 +1,3 @@
+//! Wrappers over verifiers.
+
+pub use super::and_then::{AndThen, and_then};
