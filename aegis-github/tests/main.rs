@@ -10,5 +10,6 @@ mod pipelines;
 mod reads;
 mod shipping;
 mod sign_in;
+mod signing;
 mod way;
 mod webhooks;

@@ -3,6 +3,7 @@
 mod auth;
 mod cache;
 mod gate;
+mod graphql;
 mod pages;
 mod refused;
 
@@ -27,6 +28,7 @@ use self::cache::{Cache, Kept};
 use self::gate::Gate;
 pub(crate) use self::refused::{Failure, Refused, unless_missing};
 use crate::config::{Credentials, GitHubConfig};
+use crate::graphql::Operation;
 
 const JSON: &str = "application/vnd.github+json";
 /// The version of the API whose shapes are read.
@@ -59,6 +61,8 @@ struct Call {
     body: Option<Value>,
     /// Whether it may be made twice.
     again: bool,
+    /// What is asked, where that is by GraphQL.
+    operation: Option<&'static Operation>,
 }
 
 /// What came back, with a status of 2xx or 3xx.
@@ -81,16 +85,19 @@ enum Came {
 
 impl Call {
     fn read(url: Url, accept: &'static str) -> Self {
-        Self { method: Method::GET, url, accept, body: None, again: true }
+        Self { method: Method::GET, url, accept, body: None, again: true, operation: None }
     }
 
     fn is_write(&self) -> bool {
-        self.method != Method::GET
+        self.operation.map_or(self.method != Method::GET, |operation| operation.writes)
     }
 
     /// As errors name it: without what may be long or private.
     fn name(&self) -> String {
-        format!("{} {}", self.method, self.url.path())
+        match self.operation {
+            Some(operation) => format!("GraphQL {}", operation.name),
+            None => format!("{} {}", self.method, self.url.path()),
+        }
     }
 }
 
@@ -122,6 +129,11 @@ impl GitHub {
         let cache = Mutex::new(Cache::new(config.cache_bytes));
         let auth = Auth::new(credentials)?;
         Ok(Self { inner: Arc::new(Inner { config, crab, auth, gate: Gate::default(), cache }) })
+    }
+
+    /// Whether it is asked as a person, and not as an App.
+    pub(crate) fn is_person(&self) -> bool {
+        matches!(self.inner.auth, Auth::Token(_))
     }
 
     /// Reads JSON.
@@ -178,7 +190,7 @@ impl GitHub {
         let url = self.inner.config.rest(path)?;
         // A deletion says all in its path.
         let body = Some(body).filter(|body| !body.is_null());
-        let call = Call { method, url, accept: JSON, body, again };
+        let call = Call { method, url, accept: JSON, body, again, operation: None };
         let answer = self.call(&call).await?;
         // No content is `null`.
         let body = if answer.body.is_empty() { &b"null"[..] } else { &answer.body };
@@ -261,7 +273,8 @@ impl GitHub {
         }
         let mint = async |path: &str, assertion: HeaderValue| -> Result<Minted> {
             let url = config.rest(path)?;
-            let call = Call { method: Method::POST, url, accept: JSON, body: None, again: true };
+            let method = Method::POST;
+            let call = Call { method, url, accept: JSON, body: None, again: true, operation: None };
             match self.exchange(&call, Some(assertion)).await {
                 Came::Answer(answer) => parse(&answer.body, path),
                 Came::Refused(refused) => Err(refused.into()),
@@ -312,23 +325,32 @@ impl GitHub {
             Ok(Ok((parts, Ok(body)))) => (parts, body),
         };
         let (status, headers) = (parts.status.as_u16(), parts.headers);
-        match (status, kept) {
-            (304, Some(kept)) => Came::Answer(from_cache(kept)),
+        let refused = match (status, kept) {
+            (304, Some(kept)) => return Came::Answer(from_cache(kept)),
             (200..400, _) => {
-                self.keep(call, status, &headers, &body);
-                Came::Answer(Answer { status, headers, body })
+                let wrong = call.operation.and_then(|_| graphql::refusal(&headers, &body, &name));
+                match wrong {
+                    Some(Came::Refused(refused)) => refused,
+                    Some(came) => return came,
+                    None => {
+                        self.keep(call, status, &headers, &body);
+                        return Came::Answer(Answer { status, headers, body });
+                    }
+                }
             }
-            (500.., _) => lost(Error::unavailable(format!("{name}: GitHub failed ({status})"))),
-            _ => {
-                let refused = Refused::new(status, &headers, &body, name);
-                let limit = matches!(status, 403 | 429).then(|| {
-                    let text = (status == 429).then_some("rate limit");
-                    let text = text.unwrap_or(&refused.message);
-                    gate::wait(&headers, Some(text), config.cooldown, SystemTime::now())
-                });
-                limit.flatten().map_or(Came::Refused(refused), Came::Limited)
+            (500.., _) => {
+                return lost(Error::unavailable(format!("{name}: GitHub failed ({status})")));
             }
-        }
+            // Nobody there takes GraphQL.
+            (404 | 405, _) if call.operation.is_some() => Refused::unknown(name),
+            _ => Refused::new(status, &headers, &body, name),
+        };
+        let limit = matches!(refused.status, 403 | 429).then(|| {
+            let text = (refused.status == 429).then_some("rate limit");
+            let text = text.unwrap_or(&refused.message);
+            gate::wait(&headers, Some(text), config.cooldown, SystemTime::now())
+        });
+        limit.flatten().map_or(Came::Refused(refused), Came::Limited)
     }
 
     fn keep(&self, call: &Call, status: u16, headers: &HeaderMap, body: &Bytes) {

@@ -2,6 +2,7 @@
 
 mod change;
 mod checks;
+mod commit;
 mod find;
 mod live;
 mod merge;
@@ -35,6 +36,8 @@ use crate::repository::{GitHubRepository, moment};
 /// - `merge` merges exactly that commit, and only onto the base that was verified. GitHub compares the
 ///   head as it merges and not the base: what is pushed within these two calls is merged with it.
 ///   Branch protection that asks for branches to be up to date closes that gap.
+/// - Where the credentials are a personal token, GitHub makes the commits and signs them; what an App
+///   commits it signs anyway. See [`signed`](GitHubDeployerBuilder::signed).
 /// - It is live by what [`Live`] shows, whoever deployed it.
 /// - A person stops it by closing the pull request, or takes it over by pushing to its branch.
 /// - `revert` opens a pull request of its own, on `aegis/revert-<incident>`, that puts each file back
@@ -74,6 +77,7 @@ pub struct GitHubDeployerBuilder {
     live: Option<Live>,
     method: MergeMethod,
     labels: Vec<String>,
+    signed: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +122,16 @@ impl GitHubDeployerBuilder {
         self
     }
 
+    /// Whether GitHub makes the commits itself, so that they are verified as signed by whoever the
+    /// credentials are; unless set, it does where those are a personal token. It can't set a file's
+    /// mode, so a commit that has to, as one of an executable file, is made of Git's objects, and so
+    /// is each on a server that can't do it. Of these GitHub signs those of an App.
+    #[must_use]
+    pub fn signed(mut self, signed: bool) -> Self {
+        self.signed = Some(signed);
+        self
+    }
+
     /// Opens the deployer, and sees whether it may do what it will have to.
     ///
     /// # Errors
@@ -157,7 +171,8 @@ impl GitHubDeployerBuilder {
             return Err(Error::invalid(say).at("deploy"));
         }
         let (method, labels) = (self.method, self.labels);
-        let remote = Remote { repository: self.repository };
+        let signed = self.signed.unwrap_or_else(|| self.repository.github().is_person());
+        let remote = Remote { repository: self.repository, signed };
         Ok(GitHubDeployer { remote, checks, live, method, labels })
     }
 }
@@ -175,6 +190,7 @@ impl GitHubDeployer {
             live: None,
             method: MergeMethod::default(),
             labels: vec![String::from("aegis")],
+            signed: None,
         }
     }
 

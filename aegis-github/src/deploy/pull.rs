@@ -5,6 +5,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::change::Change;
 use crate::client::{Failure, GitHub, Refused, unless_missing};
 use crate::repository::{GitHubRepository, escaped};
 
@@ -95,6 +96,8 @@ impl MergeMethod {
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
     pub(super) repository: GitHubRepository,
+    /// Whether GitHub makes the commits, and signs them.
+    pub(super) signed: bool,
 }
 
 impl Remote {
@@ -215,17 +218,24 @@ impl Remote {
     pub(super) async fn write(
         &self,
         base: &str,
-        entries: Vec<Value>,
+        changes: &[Change],
         message: &str,
     ) -> Result<String> {
-        let on = self.commit(base).await?.tree.sha;
-        let asked = json!({ "base_tree": on, "tree": entries });
-        let tree: Object =
-            self.github().write_again(Method::POST, &self.at("git/trees"), asked).await?;
-        let asked = json!({ "message": message, "tree": tree.sha, "parents": [base] });
+        let tree = self.tree(base, changes).await?;
+        let asked = json!({ "message": message, "tree": tree, "parents": [base] });
         let commit: Object =
             self.github().write_again(Method::POST, &self.at("git/commits"), asked).await?;
         Ok(commit.sha)
+    }
+
+    /// The tree that changes make of that of `base`.
+    pub(super) async fn tree(&self, base: &str, changes: &[Change]) -> Result<String> {
+        let on = self.commit(base).await?.tree.sha;
+        let entries: Vec<Value> = changes.iter().map(Change::entry).collect();
+        let asked = json!({ "base_tree": on, "tree": entries });
+        let tree: Object =
+            self.github().write_again(Method::POST, &self.at("git/trees"), asked).await?;
+        Ok(tree.sha)
     }
 
     /// Whether `at` is `commit` or comes after it; a revision that GitHub does not know does not.
@@ -240,7 +250,10 @@ impl Remote {
 }
 
 /// Tells refusals of these statuses, which mean something to the caller, from all other failures.
-fn refused<T>(answer: Result<T, Failure>, statuses: &[u16]) -> Result<Result<T, Refused>> {
+pub(super) fn refused<T>(
+    answer: Result<T, Failure>,
+    statuses: &[u16],
+) -> Result<Result<T, Refused>> {
     match answer {
         Ok(answer) => Ok(Ok(answer)),
         Err(Failure::Refused(refused)) if statuses.contains(&refused.status) => Ok(Err(refused)),

@@ -3,6 +3,7 @@
 use aegis_core::{EffectKey, Result};
 use serde_json::json;
 
+use super::commit;
 use super::find::{Found, find};
 use super::pull::Remote;
 use super::submit::rewritten;
@@ -11,7 +12,11 @@ use super::submit::rewritten;
 /// stays. That is what is returned, and nothing where nothing is left.
 pub(super) async fn withdraw(remote: &Remote, key: &EffectKey, why: &str) -> Result<Option<Found>> {
     let branch = key.branch();
-    let head = match find(remote, key).await? {
+    let found = find(remote, key).await?;
+    if matches!(found, Found::Absent | Found::Branch { .. }) {
+        commit::tidy(remote, key).await?;
+    }
+    let head = match found {
         Found::Absent => return Ok(None),
         Found::Branch { head, .. } => head,
         Found::Open(pull, mut note) => {

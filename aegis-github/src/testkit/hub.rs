@@ -67,6 +67,8 @@ pub struct Hub {
     pub methods: HashMap<&'static str, bool>,
     /// Questions whether something merges that are answered with "not known yet".
     pub unknown_mergeable: usize,
+    /// Fields of GraphQL that it does not know, as an older server.
+    pub no_graphql: Vec<&'static str>,
 }
 
 pub(super) fn now() -> String {

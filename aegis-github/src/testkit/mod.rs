@@ -1,12 +1,14 @@
-//! A stand-in for GitHub: its REST API over a real bare repository, with faults as state.
+//! A stand-in for GitHub: its API over a real bare repository, with faults as state.
 //!
 //! It has one repository, [`NAME`], merges and compares for real, and remembers every call. What it
-//! does not have, it answers with 404. It is for tests: what it is asked wrongly may panic its task.
+//! does not have, it answers with 404; of GraphQL it has what is asked here. It is for tests: what it is asked wrongly may panic its task.
 #![allow(clippy::unwrap_used)]
 
 mod actions;
 mod apps;
 mod checks;
+mod commits;
+mod graphql;
 mod hub;
 mod objects;
 mod pulls;
@@ -43,6 +45,9 @@ pub const TOKEN: &str = "github_pat_of_the_tests";
 pub enum Fault {
     /// An answer of this status, with these headers and this message; nothing is done.
     Status(u16, Vec<(&'static str, String)>, &'static str),
+    /// What GraphQL answers with a status of 200: an error of this type, with this message; nothing is
+    /// done.
+    Refuse(&'static str, &'static str),
     /// Nothing comes, and nothing is done.
     Hang,
     /// It is done, and the connection breaks before the answer.
@@ -214,6 +219,7 @@ fn routes() -> Router<Shared> {
         .merge(checks::routes())
         .merge(actions::routes())
         .merge(apps::routes())
+        .merge(graphql::routes())
         .fallback(|| async { refused(404, "Not Found") })
 }
 
@@ -261,6 +267,10 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
                 response.headers_mut().insert(name, value.parse().unwrap());
             }
             response
+        }
+        Some(Fault::Refuse(kind, message)) => {
+            let error = json!({ "type": kind, "path": [], "message": message });
+            axum::Json(json!({ "data": null, "errors": [error] })).into_response()
         }
         Some(Fault::Hang) => std::future::pending().await,
         _ if !open => refused(401, "Bad credentials"),
