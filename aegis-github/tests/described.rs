@@ -17,6 +17,7 @@ use aegis_github::{Live, Pipelines};
 use serde_json::{Value, json};
 
 use crate::deployer::Desk;
+use crate::waiting;
 use crate::way::Way;
 
 /// What is wrong with each call, and the operations that they are.
@@ -107,6 +108,12 @@ async fn tour() -> Vec<Call> {
     way.all().await;
     // All of them, for what was asked of the repository itself was told.
     calls.extend(way.desk.fake.inside().calls.clone());
+    for behind in waiting::BOTH {
+        let (way, _, _) = waiting::begun(behind).await;
+        let key = way.key(EffectKind::Withdraw);
+        way.desk.deployer.withdraw(&key, "for the tour").await.unwrap();
+        calls.extend(way.desk.fake.calls());
+    }
     calls
 }
 
@@ -129,6 +136,11 @@ async fn every_call_and_every_answer_is_as_github_describes_it() {
         "GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
         "GET /repos/{owner}/{repo}/actions/runs",
         "mutation createCommitOnBranch",
+        "mutation enablePullRequestAutoMerge",
+        "mutation disablePullRequestAutoMerge",
+        "mutation enqueuePullRequest",
+        "mutation dequeuePullRequest",
+        "query node",
     ] {
         assert!(operations.contains(operation), "{operation} is not among {operations:#?}");
     }

@@ -11,5 +11,6 @@ mod reads;
 mod shipping;
 mod sign_in;
 mod signing;
+mod waiting;
 mod way;
 mod webhooks;

@@ -6,14 +6,15 @@ mod gate;
 mod graphql;
 mod pages;
 mod refused;
+mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aegis_core::{Error, Result};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, LINK};
-use http::{HeaderMap, Method, Request};
+use http::header::{ETAG, HeaderValue, LINK};
+use http::{HeaderMap, Method};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use octocrab::Octocrab;
 use reqwest::Url;
@@ -27,6 +28,7 @@ use self::auth::{Auth, Minted};
 use self::cache::{Cache, Kept};
 use self::gate::Gate;
 pub(crate) use self::refused::{Failure, Refused, unless_missing};
+use self::wire::{from_cache, parse, request};
 use crate::config::{Credentials, GitHubConfig};
 use crate::graphql::Operation;
 
@@ -367,40 +369,4 @@ impl GitHub {
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn request(
-    call: &Call,
-    bearer: Option<HeaderValue>,
-    kept: Option<&Kept>,
-) -> Result<Request<String>, http::Error> {
-    let mut request = Request::builder().method(&call.method).uri(call.url.as_str());
-    request = request.header(ACCEPT, call.accept);
-    if let Some(bearer) = bearer {
-        request = request.header(AUTHORIZATION, bearer);
-        request = request.header("x-github-api-version", VERSION);
-    }
-    if let Some(kept) = kept {
-        request = request.header(IF_NONE_MATCH, &kept.etag);
-    }
-    let body = call.body.as_ref().map(Value::to_string);
-    if body.is_some() {
-        request = request.header(CONTENT_TYPE, "application/json");
-    }
-    request.body(body.unwrap_or_default())
-}
-
-fn from_cache(kept: Kept) -> Answer {
-    let mut headers = HeaderMap::new();
-    if let Some(link) = kept.link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        headers.insert(LINK, link);
-    }
-    Answer { status: 200, headers, body: kept.body }
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8], path: &str) -> Result<T> {
-    serde_json::from_slice(body).map_err(|e| {
-        let say = format!("{path}: GitHub's answer can't be read: {e}");
-        Error::unavailable(say).at("github")
-    })
 }

@@ -15,6 +15,9 @@ const PULLS: usize = 30;
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Pull {
     pub(super) number: u64,
+    /// As GraphQL names it.
+    #[serde(default)]
+    pub(super) node_id: String,
     pub(super) state: String,
     pub(super) title: String,
     pub(super) body: Option<String>,
@@ -83,7 +86,7 @@ pub enum MergeMethod {
 }
 
 impl MergeMethod {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Merge => "merge",
             Self::Squash => "squash",

@@ -19,3 +19,39 @@ pub(crate) const CREATE_COMMIT: Operation = Operation {
     writes: true,
     again: true,
 };
+
+/// Lets GitHub merge once what is required is met; it refuses the second time.
+pub(crate) const ENABLE_AUTO_MERGE: Operation = Operation {
+    name: "enablePullRequestAutoMerge",
+    text: include_str!("enable_auto_merge.graphql"),
+    writes: true,
+    again: false,
+};
+
+/// Takes that back.
+pub(crate) const DISABLE_AUTO_MERGE: Operation = Operation {
+    name: "disablePullRequestAutoMerge",
+    text: include_str!("disable_auto_merge.graphql"),
+    writes: true,
+    again: true,
+};
+
+/// Puts a pull request into the merge queue; it refuses the second time.
+pub(crate) const ENQUEUE: Operation = Operation {
+    name: "enqueuePullRequest",
+    text: include_str!("enqueue.graphql"),
+    writes: true,
+    again: false,
+};
+
+/// Takes it out.
+pub(crate) const DEQUEUE: Operation = Operation {
+    name: "dequeuePullRequest",
+    text: include_str!("dequeue.graphql"),
+    writes: true,
+    again: true,
+};
+
+/// Whether a pull request waits to be merged by GitHub.
+pub(crate) const WAITING: Operation =
+    Operation { name: "node", text: include_str!("waiting.graphql"), writes: false, again: true };

@@ -5,7 +5,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{Inside, Shared, commits};
+use super::{Inside, Shared, commits, waiting};
 
 /// What an operation answers, or the type and the text of why not.
 pub(super) type Done = Result<Value, (&'static str, String)>;
@@ -13,7 +13,14 @@ pub(super) type Done = Result<Value, (&'static str, String)>;
 /// What one field does with its input.
 type Field = fn(&mut Inside, &Value) -> Done;
 
-const FIELDS: [(&str, Field); 1] = [("createCommitOnBranch", commits::create)];
+const FIELDS: [(&str, Field); 6] = [
+    ("createCommitOnBranch", commits::create),
+    ("enablePullRequestAutoMerge", waiting::enable),
+    ("disablePullRequestAutoMerge", waiting::disable),
+    ("enqueuePullRequest", waiting::enqueue),
+    ("dequeuePullRequest", waiting::dequeue),
+    ("node", waiting::shown),
+];
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/graphql", post(asked))

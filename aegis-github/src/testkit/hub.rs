@@ -33,6 +33,10 @@ pub struct Pull {
     pub created_at: String,
     /// Names of its labels.
     pub labels: Vec<String>,
+    /// How it is merged by itself, and with which message, where that was asked for.
+    pub auto: Option<(String, String)>,
+    /// Whether it is in the merge queue.
+    pub queued: bool,
 }
 
 /// A check of a commit, or of every one.
@@ -59,6 +63,12 @@ pub struct Hub {
     pub statuses: Vec<(&'static str, &'static str)>,
     /// Checks that the branch's rules require.
     pub required: Vec<&'static str>,
+    /// Checks that are required and that nobody tells of.
+    pub protected: Vec<&'static str>,
+    /// Whether pull requests may be merged by themselves.
+    pub auto_merge: bool,
+    /// Whether only the merge queue merges, and whether what it checks has passed.
+    pub queue: Option<bool>,
     /// Revision and state, the oldest first; no state is one that is under way.
     pub deployments: Vec<(String, &'static str)>,
     /// Whether the token may only read.
