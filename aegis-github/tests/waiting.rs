@@ -254,3 +254,15 @@ async fn a_revert_goes_the_same_way_and_a_freeze_does_not_stop_it() {
         assert!(matches!(seen, Some(Rollout::Merged { .. })), "{behind:?}: {seen:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_not_asked_about_at_each_look() {
+    let (way, _, _) = begun(Behind::Queue).await;
+    way.desk.fake.calls();
+    for _ in 0..20 {
+        assert_eq!(way.look(EffectKind::Merge).await, Some(Rollout::Checking));
+    }
+    let calls = way.desk.fake.calls();
+    let asked = calls.iter().filter(|call| call.path == "/graphql").count();
+    assert!(asked < 20, "{asked}");
+}

@@ -88,7 +88,9 @@ pub(super) async fn land(
         Verdict::Waiting => return Ok(Some(Rollout::Checking)),
         Verdict::Failed(feedback) => return Ok(Some(Rollout::Failed(feedback))),
     }
-    if deployer.waits(pull, note).await? {
+    if let Some(waiting) = &deployer.waiting
+        && waiting.is_begun(&deployer.remote, pull, note).await?
+    {
         return Ok(Some(Rollout::Checking));
     }
     let title = format!("Merge {}: {}", key.branch(), pull.title);

@@ -243,7 +243,7 @@ impl GitHubDeployer {
     /// Whether GitHub merges it by itself.
     async fn waits(&self, pull: &Pull, note: &Note) -> Result<bool> {
         let Some(waiting) = &self.waiting else { return Ok(false) };
-        waiting.is_begun(&self.remote, pull, note).await
+        waiting.was_begun(&self.remote, pull, note).await
     }
 
     async fn answer(&self, found: Found) -> Result<Rollout> {

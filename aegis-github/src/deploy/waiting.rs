@@ -3,8 +3,8 @@
 //! The planner's policy clears a merge at one moment, and its kill switch stops calls, not GitHub. So
 //! whatever waits there is watched from here, and taken out where it may not merge any more.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aegis_core::Result;
@@ -22,12 +22,17 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What waits longer is taken out: something never passes.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
+/// So long a look may believe what GitHub said: it is asked each second, and each question counts.
+const BELIEVED: Duration = Duration::from_secs(10);
+
 /// What lets GitHub merge later, and stops it.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     journal: Arc<dyn Journal>,
     /// Pull requests that are watched, by number.
     watched: Arc<Mutex<BTreeSet<u64>>>,
+    /// What GitHub said of them lately.
+    said: Arc<Mutex<BTreeMap<u64, (Instant, bool)>>>,
 }
 
 /// By what GitHub merges later.
@@ -52,7 +57,7 @@ struct State {
 
 impl Waiting {
     pub(super) fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, watched: Arc::default() }
+        Self { journal, watched: Arc::default(), said: Arc::default() }
     }
 
     /// Lets GitHub merge exactly this head; false where something moved, or it can be merged at once.
@@ -83,7 +88,10 @@ impl Waiting {
         };
         let asked = json!({ "input": input });
         let begun = remote.github().graphql::<Value>(operation, asked).await;
-        let Err(refused) = refused(begun, &[409, 422])? else { return Ok(true) };
+        let Err(refused) = refused(begun, &[409, 422])? else {
+            self.believe(pull, true);
+            return Ok(true);
+        };
         let says = refused.message.to_ascii_lowercase();
         let has = |part: &str| says.contains(part);
         match refused.status {
@@ -97,10 +105,35 @@ impl Waiting {
     /// Whether GitHub may merge this pull request by itself. One that it may is watched, whoever began.
     pub(super) async fn is_begun(&self, remote: &Remote, pull: &Pull, note: &Note) -> Result<bool> {
         let begun = !outstanding(remote, pull).await?.is_empty();
+        self.believe(pull, begun);
         if begun {
             self.watch(remote, pull, note);
         }
         Ok(begun)
+    }
+
+    /// The same, as GitHub said lately.
+    pub(super) async fn was_begun(
+        &self,
+        remote: &Remote,
+        pull: &Pull,
+        note: &Note,
+    ) -> Result<bool> {
+        let said = self.said().get(&pull.number).copied();
+        match said.filter(|(at, _)| at.elapsed() < BELIEVED) {
+            Some((_, begun)) => Ok(begun),
+            None => self.is_begun(remote, pull, note).await,
+        }
+    }
+
+    fn believe(&self, pull: &Pull, begun: bool) {
+        let mut said = self.said();
+        said.retain(|_, (at, _)| at.elapsed() < BELIEVED);
+        said.insert(pull.number, (Instant::now(), begun));
+    }
+
+    fn said(&self) -> MutexGuard<'_, BTreeMap<u64, (Instant, bool)>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why nothing of this kind may merge: the kill switch, or a freeze by a person, during which
@@ -116,7 +149,7 @@ impl Waiting {
         }
     }
 
-    fn watched(&self) -> std::sync::MutexGuard<'_, BTreeSet<u64>> {
+    fn watched(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -154,6 +187,7 @@ impl Waiting {
                 }
             }
             own.watched().remove(&pull.number);
+            own.said().remove(&pull.number);
         });
     }
 }
