@@ -13,6 +13,7 @@
 mod client;
 mod config;
 mod deploy;
+mod graphql;
 mod pipelines;
 mod repository;
 #[cfg(feature = "testkit")]

@@ -33,6 +33,11 @@ impl Desk {
         Self::with(|builder| builder).await
     }
 
+    /// Where GitHub makes the commits.
+    pub(crate) async fn signing() -> Self {
+        Self::with(|builder| builder.signed(true)).await
+    }
+
     pub(crate) async fn with(
         set: impl FnOnce(GitHubDeployerBuilder) -> GitHubDeployerBuilder,
     ) -> Self {
@@ -41,6 +46,7 @@ impl Desk {
         fake.inside().hub.checks.push(passes);
         let builder = GitHubDeployer::builder(fake.repository().await)
             .checks(GitHubChecks::all().with_settle(Duration::ZERO))
+            .signed(false)
             .live(Live::deployments("production"));
         let deployer = Arc::new(set(builder).open().await.unwrap());
         Self { fake, deployer }
@@ -129,6 +135,11 @@ impl Bench for Desk {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deployer_keeps_the_contract_by_merges() {
     conformance::deploy::test_all(Desk::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deployer_keeps_the_contract_with_signed_commits() {
+    conformance::deploy::test_all(Desk::signing).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,12 +17,14 @@ use aegis_github::{Live, Pipelines};
 use serde_json::{Value, json};
 
 use crate::deployer::Desk;
+use crate::waiting;
 use crate::way::Way;
 
 /// What is wrong with each call, and the operations that they are.
 pub(crate) fn held(calls: &[Call]) -> (Vec<String>, BTreeSet<String>) {
     // Archives and logs come from another host.
-    let calls: Vec<&Call> = calls.iter().filter(|call| call.path.starts_with("/repos/")).collect();
+    let ours = |call: &&Call| call.path.starts_with("/repos/") || call.path == "/graphql";
+    let calls: Vec<&Call> = calls.iter().filter(ours).collect();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let modules = here.join("../target/npm/node_modules");
     assert!(modules.join("ajv").is_dir(), "ajv is missing: run `make test-packages`");
@@ -101,6 +103,17 @@ async fn tour() -> Vec<Call> {
     way.desk.deployer.withdraw(&key, "for the tour").await.unwrap();
     way.merged().await;
     calls.extend(way.desk.fake.calls());
+    // What only GraphQL does.
+    let way = Way::new(Desk::signing().await).await;
+    way.all().await;
+    // All of them, for what was asked of the repository itself was told.
+    calls.extend(way.desk.fake.inside().calls.clone());
+    for behind in waiting::BOTH {
+        let (way, _, _) = waiting::begun(behind).await;
+        let key = way.key(EffectKind::Withdraw);
+        way.desk.deployer.withdraw(&key, "for the tour").await.unwrap();
+        calls.extend(way.desk.fake.calls());
+    }
     calls
 }
 
@@ -122,6 +135,12 @@ async fn every_call_and_every_answer_is_as_github_describes_it() {
         "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
         "GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
         "GET /repos/{owner}/{repo}/actions/runs",
+        "mutation createCommitOnBranch",
+        "mutation enablePullRequestAutoMerge",
+        "mutation disablePullRequestAutoMerge",
+        "mutation enqueuePullRequest",
+        "mutation dequeuePullRequest",
+        "query node",
     ] {
         assert!(operations.contains(operation), "{operation} is not among {operations:#?}");
     }
@@ -153,5 +172,61 @@ fn what_github_would_not_take_is_seen() {
     ] {
         let (wrong, _) = held(std::slice::from_ref(&call));
         assert!(wrong.iter().any(|wrong| wrong.contains(says)), "{says}: {wrong:?}");
+    }
+}
+
+#[test]
+fn what_graphql_would_not_take_is_seen() {
+    let texts = operations();
+    let create = texts.iter().find(|text| text.contains("createCommitOnBranch")).unwrap();
+    let input = json!({ "input": { "expectedHeadOid": "a", "message": { "headline": "a" } } });
+    let told = json!({ "data": { "createCommitOnBranch": { "commit": { "oid": null } } } });
+    let whole = json!({ "input": {
+        "expectedHeadOid": "a", "message": { "headline": "a" }, "branch": { "branchName": "a" },
+    } });
+    for (query, variables, answer, says) in [
+        ("{ viewer { logn } }", json!({}), None, "Cannot query field"),
+        ("mutation {", json!({}), None, "Syntax Error"),
+        (create.as_str(), input, None, "was not provided"),
+        (
+            create.as_str(),
+            whole,
+            Some(told),
+            "Cannot return null for non-nullable field Commit.oid",
+        ),
+    ] {
+        let asked = json!({ "query": query, "variables": variables });
+        let (wrong, _) = held(&[by_graphql(asked, answer)]);
+        assert!(wrong.iter().any(|wrong| wrong.contains(says)), "{says}: {wrong:?}");
+    }
+}
+
+#[test]
+fn every_operation_of_graphql_is_as_github_describes_it() {
+    let texts = operations();
+    assert!(!texts.is_empty());
+    let calls: Vec<Call> =
+        texts.into_iter().map(|text| by_graphql(json!({ "query": text }), None)).collect();
+    let (wrong, _) = held(&calls);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What is asked of GitHub by GraphQL.
+fn operations() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/graphql");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|file| file.extension().is_some_and(|end| end == "graphql"));
+    files.map(|file| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+fn by_graphql(asked: Value, answer: Option<Value>) -> Call {
+    Call {
+        method: String::from("POST"),
+        path: String::from("/graphql"),
+        signed: true,
+        status: 200,
+        host: String::new(),
+        asked: Some(asked),
+        answer,
     }
 }

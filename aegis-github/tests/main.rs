@@ -14,5 +14,7 @@ mod reads;
 mod rights;
 mod shipping;
 mod sign_in;
+mod signing;
+mod waiting;
 mod way;
 mod webhooks;

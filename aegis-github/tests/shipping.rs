@@ -11,16 +11,16 @@ use aegis_github::testkit::{self, Fault};
 use crate::deployer::Desk;
 use crate::way::Way;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_done_twice_whichever_write_s_answer_is_lost() {
-    let way = Way::new(Desk::new().await).await;
+/// Loses each write in turn, before and after it is done.
+async fn each_write_lost(desk: impl AsyncFn() -> Desk, expected: usize) {
+    let way = Way::new(desk().await).await;
     let writes = way.all().await;
     way.is_once("nothing lost").await;
-    assert_eq!(writes, 12);
+    assert_eq!(writes, expected);
     let failed = Fault::Status(502, vec![], "Bad Gateway");
     for (name, fault) in [("acted, then lost", Fault::Drop), ("never arrived", failed)] {
         for n in 0..writes {
-            let way = Way::new(Desk::new().await).await;
+            let way = Way::new(desk().await).await;
             way.desk.fake.inside().lose_write = Some((n, fault.clone()));
             way.all().await;
             let hit = way.desk.fake.inside().lose_write.is_none();
@@ -28,6 +28,16 @@ async fn nothing_is_done_twice_whichever_write_s_answer_is_lost() {
             way.is_once(&format!("write {n} {name}")).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_twice_whichever_write_s_answer_is_lost() {
+    each_write_lost(Desk::new, 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_twice_where_github_makes_the_commits() {
+    each_write_lost(Desk::signing, 14).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +158,13 @@ async fn a_revert_that_somebody_made_already_is_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_executable_file_stays_one_and_what_was_made_is_gone_after_the_revert() {
-    let way = Way::new(Desk::new().await).await;
+    for desk in [Desk::new().await, Desk::signing().await] {
+        an_executable_file(desk).await;
+    }
+}
+
+async fn an_executable_file(desk: Desk) {
+    let way = Way::new(desk).await;
     way.desk.fake.write("run.sh", b"#!/bin/sh\nold\n");
     let runs = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(way.desk.fake.work().join("run.sh"), runs).unwrap();

@@ -6,12 +6,16 @@ use std::time::Duration;
 use aegis_core::ErrorKind;
 use aegis_core::port::Repository as _;
 use aegis_github::testkit::{Fault, TOKEN};
-use aegis_github::{AppKey, Credentials, GitHub, GitHubRepository};
+use aegis_github::{
+    AppKey, Credentials, GitHub, GitHubChecks, GitHubDeployer, GitHubRepository, Live,
+};
 use ring::signature::{KeyPair as _, RsaKeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::deployer::Desk;
 use crate::fake::Fake;
+use crate::way::Way;
 
 /// A key of two thousand bits, as GitHub gives it (PKCS #1) or as others do (PKCS #8).
 fn pem(words: &[&str]) -> String {
@@ -100,4 +104,19 @@ async fn a_personal_token_that_is_refused_is_not_tried_again() {
     // Nor does a limit of an App's token end it.
     fake.fault("git/ref", Fault::Status(500, vec![], "Server Error"));
     repository.head().await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_commits_by_git_s_objects_which_github_signs_anyway() {
+    let mut desk = Desk::new().await;
+    let key = pkcs8();
+    trusts(&desk.fake, &key, HOUR);
+    let repository = GitHubRepository::open(app(&desk.fake, &key), "acme/shop").await.unwrap();
+    let builder = GitHubDeployer::builder(repository).checks(GitHubChecks::none());
+    desk.deployer = builder.live(Live::deployments("production")).open().await.unwrap().into();
+    let way = Way::new(desk).await;
+    way.ready().await;
+    let calls = way.desk.fake.calls();
+    assert!(calls.iter().all(|call| call.path != "/graphql"), "{calls:#?}");
+    assert!(calls.iter().any(|call| call.path.ends_with("/git/commits") && call.method == "POST"));
 }

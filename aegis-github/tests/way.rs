@@ -111,6 +111,8 @@ impl Way {
         };
         assert_eq!(heads, ["aegis/fix-i1", "aegis/revert-i1"], "{what}");
         self.desk.fake.git(&["fetch", "-q", "origin"]);
+        let branches = self.desk.fake.git(&["ls-remote", "--heads", "origin", "aegis/unsigned/*"]);
+        assert_eq!(branches, "", "{what}");
         let count = self.desk.fake.git(&["rev-list", "--count", "--first-parent", "origin/main"]);
         assert_eq!(count, "3", "{what}");
         assert!(!self.desk.carries(&self.desk.fix(0, &self.base)).await, "{what}");

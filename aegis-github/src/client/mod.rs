@@ -3,17 +3,19 @@
 mod auth;
 mod cache;
 mod gate;
+mod graphql;
 mod pages;
 mod refused;
 mod rights;
+mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aegis_core::{Error, Result};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, LINK};
-use http::{HeaderMap, Method, Request};
+use http::header::{ETAG, HeaderValue, LINK};
+use http::{HeaderMap, Method};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use octocrab::Octocrab;
 use reqwest::Url;
@@ -29,7 +31,9 @@ use self::gate::Gate;
 pub(crate) use self::refused::{Failure, Refused, unless_missing};
 pub(crate) use self::rights::Rights;
 use self::rights::Told;
+use self::wire::{from_cache, parse, request};
 use crate::config::{Credentials, GitHubConfig};
+use crate::graphql::Operation;
 
 const JSON: &str = "application/vnd.github+json";
 /// The version of the API whose shapes are read.
@@ -63,6 +67,8 @@ struct Call {
     body: Option<Value>,
     /// Whether it may be made twice.
     again: bool,
+    /// What is asked, where that is by GraphQL.
+    operation: Option<&'static Operation>,
 }
 
 /// What came back, with a status of 2xx or 3xx.
@@ -85,16 +91,19 @@ enum Came {
 
 impl Call {
     fn read(url: Url, accept: &'static str) -> Self {
-        Self { method: Method::GET, url, accept, body: None, again: true }
+        Self { method: Method::GET, url, accept, body: None, again: true, operation: None }
     }
 
     fn is_write(&self) -> bool {
-        self.method != Method::GET
+        self.operation.map_or(self.method != Method::GET, |operation| operation.writes)
     }
 
     /// As errors name it: without what may be long or private.
     fn name(&self) -> String {
-        format!("{} {}", self.method, self.url.path())
+        match self.operation {
+            Some(operation) => format!("GraphQL {}", operation.name),
+            None => format!("{} {}", self.method, self.url.path()),
+        }
     }
 }
 
@@ -127,6 +136,11 @@ impl GitHub {
         let auth = Auth::new(credentials)?;
         let (gate, told) = (Gate::default(), Told::default());
         Ok(Self { inner: Arc::new(Inner { config, crab, auth, gate, cache, told }) })
+    }
+
+    /// Whether it is asked as a person, and not as an App.
+    pub(crate) fn is_person(&self) -> bool {
+        matches!(self.inner.auth, Auth::Token(_))
     }
 
     /// Reads JSON.
@@ -183,7 +197,7 @@ impl GitHub {
         let url = self.inner.config.rest(path)?;
         // A deletion says all in its path.
         let body = Some(body).filter(|body| !body.is_null());
-        let call = Call { method, url, accept: JSON, body, again };
+        let call = Call { method, url, accept: JSON, body, again, operation: None };
         let answer = self.call(&call).await?;
         // No content is `null`.
         let body = if answer.body.is_empty() { &b"null"[..] } else { &answer.body };
@@ -266,7 +280,8 @@ impl GitHub {
         }
         let mint = async |path: &str, assertion: HeaderValue| -> Result<Minted> {
             let url = config.rest(path)?;
-            let call = Call { method: Method::POST, url, accept: JSON, body: None, again: true };
+            let method = Method::POST;
+            let call = Call { method, url, accept: JSON, body: None, again: true, operation: None };
             match self.exchange(&call, Some(assertion)).await {
                 Came::Answer(answer) => parse(&answer.body, path),
                 Came::Refused(refused) => Err(refused.into()),
@@ -318,23 +333,32 @@ impl GitHub {
         };
         let (status, headers) = (parts.status.as_u16(), parts.headers);
         self.inner.told.hear(&headers);
-        match (status, kept) {
-            (304, Some(kept)) => Came::Answer(from_cache(kept)),
+        let refused = match (status, kept) {
+            (304, Some(kept)) => return Came::Answer(from_cache(kept)),
             (200..400, _) => {
-                self.keep(call, status, &headers, &body);
-                Came::Answer(Answer { status, headers, body })
+                let wrong = call.operation.and_then(|_| graphql::refusal(&headers, &body, &name));
+                match wrong {
+                    Some(Came::Refused(refused)) => refused,
+                    Some(came) => return came,
+                    None => {
+                        self.keep(call, status, &headers, &body);
+                        return Came::Answer(Answer { status, headers, body });
+                    }
+                }
             }
-            (500.., _) => lost(Error::unavailable(format!("{name}: GitHub failed ({status})"))),
-            _ => {
-                let refused = Refused::new(status, &headers, &body, name);
-                let limit = matches!(status, 403 | 429).then(|| {
-                    let text = (status == 429).then_some("rate limit");
-                    let text = text.unwrap_or(&refused.message);
-                    gate::wait(&headers, Some(text), config.cooldown, SystemTime::now())
-                });
-                limit.flatten().map_or(Came::Refused(refused), Came::Limited)
+            (500.., _) => {
+                return lost(Error::unavailable(format!("{name}: GitHub failed ({status})")));
             }
-        }
+            // Nobody there takes GraphQL.
+            (404 | 405, _) if call.operation.is_some() => Refused::unknown(name),
+            _ => Refused::new(status, &headers, &body, name),
+        };
+        let limit = matches!(refused.status, 403 | 429).then(|| {
+            let text = (refused.status == 429).then_some("rate limit");
+            let text = text.unwrap_or(&refused.message);
+            gate::wait(&headers, Some(text), config.cooldown, SystemTime::now())
+        });
+        limit.flatten().map_or(Came::Refused(refused), Came::Limited)
     }
 
     fn keep(&self, call: &Call, status: u16, headers: &HeaderMap, body: &Bytes) {
@@ -357,40 +381,4 @@ impl GitHub {
 fn cause(error: &dyn std::error::Error) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain.last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn request(
-    call: &Call,
-    bearer: Option<HeaderValue>,
-    kept: Option<&Kept>,
-) -> Result<Request<String>, http::Error> {
-    let mut request = Request::builder().method(&call.method).uri(call.url.as_str());
-    request = request.header(ACCEPT, call.accept);
-    if let Some(bearer) = bearer {
-        request = request.header(AUTHORIZATION, bearer);
-        request = request.header("x-github-api-version", VERSION);
-    }
-    if let Some(kept) = kept {
-        request = request.header(IF_NONE_MATCH, &kept.etag);
-    }
-    let body = call.body.as_ref().map(Value::to_string);
-    if body.is_some() {
-        request = request.header(CONTENT_TYPE, "application/json");
-    }
-    request.body(body.unwrap_or_default())
-}
-
-fn from_cache(kept: Kept) -> Answer {
-    let mut headers = HeaderMap::new();
-    if let Some(link) = kept.link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        headers.insert(LINK, link);
-    }
-    Answer { status: 200, headers, body: kept.body }
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8], path: &str) -> Result<T> {
-    serde_json::from_slice(body).map_err(|e| {
-        let say = format!("{path}: GitHub's answer can't be read: {e}");
-        Error::unavailable(say).at("github")
-    })
 }

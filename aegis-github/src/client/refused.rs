@@ -45,11 +45,24 @@ impl Refused {
         for error in &read.errors {
             let told = error.get("message").and_then(|m| m.as_str()).or_else(|| error.as_str());
             let told = told.map_or_else(|| error.to_string(), str::to_owned);
-            message = format!("{message}: {told}");
+            message = if message.is_empty() { told } else { format!("{message}: {told}") };
         }
         let message = message.chars().filter(|c| !c.is_control()).take(MESSAGE).collect();
         let needs = headers.get("x-accepted-github-permissions").and_then(|v| v.to_str().ok());
         Self { status, message, needs: needs.map(str::to_owned), what }
+    }
+
+    /// What no server of this age can do.
+    pub(crate) const UNKNOWN: u16 = 501;
+
+    pub(super) fn unknown(what: String) -> Self {
+        let message = String::from("this server does not know it");
+        Self { status: Self::UNKNOWN, message, needs: None, what }
+    }
+
+    /// Whether the server does not know what was asked.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.status == Self::UNKNOWN
     }
 
     /// An answer that is longer than what is taken, told as the status that says so of a request.

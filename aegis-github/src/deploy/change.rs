@@ -10,10 +10,42 @@ use serde_json::{Value, json};
 use super::pull::Remote;
 use crate::repository::Tree;
 
-/// Entries of a new tree, or why it can't be made cleanly.
+const PLAIN: &str = "100644";
+
+/// What becomes of one file.
+pub(super) struct Change {
+    pub(super) path: String,
+    mode: String,
+    pub(super) content: Content,
+    /// Whether nobody has to set a mode for it.
+    pub(super) plain: bool,
+}
+
+pub(super) enum Content {
+    Text(String),
+    /// That of a blob that is there.
+    Blob(String),
+    Gone,
+}
+
+impl Change {
+    /// As an entry of a tree.
+    pub(super) fn entry(&self) -> Value {
+        let Self { path, mode, content, .. } = self;
+        let kind = if mode == "160000" { "commit" } else { "blob" };
+        let (name, value) = match content {
+            Content::Text(text) => ("content", Some(text)),
+            Content::Blob(id) => ("sha", Some(id)),
+            Content::Gone => ("sha", None),
+        };
+        json!({ "path": path, "mode": mode, "type": kind, name: value })
+    }
+}
+
+/// Changes of files, or why they can't be made cleanly.
 pub(super) enum Made {
     /// What changes; nothing where it is empty.
-    Entries(Vec<Value>),
+    Changes(Vec<Change>),
     /// It does not apply here, for this reason.
     Conflict(String),
 }
@@ -29,7 +61,7 @@ pub(super) async fn of_fix(remote: &Remote, fix: &Fix, base: &Revision) -> Resul
         }
     };
     Ok(match made {
-        Made::Entries(entries) if entries.is_empty() => {
+        Made::Changes(changes) if changes.is_empty() => {
             Made::Conflict(String::from("it changes nothing"))
         }
         made => made,
@@ -59,21 +91,22 @@ async fn of_patch(remote: &Remote, patch: &Patch, base: &Revision) -> Result<Mad
         Ok(changes) => changes,
         Err(e) => return Ok(Made::Conflict(e.to_string())),
     };
-    let mut entries = Vec::with_capacity(changes.len());
+    let mut made = Vec::with_capacity(changes.len());
     for change in changes {
         let path = change.path.as_str();
-        let mode = tree.get(path).map_or("100644", |file| file.mode());
+        let mode = tree.get(path).map_or(PLAIN, |file| file.mode()).to_owned();
         let Some(text) = change.after else {
-            entries.push(json!({ "path": path, "mode": mode, "type": "blob", "sha": null }));
+            made.push(Change { path: change.path, mode, content: Content::Gone, plain: true });
             continue;
         };
         let mut folders = path.match_indices('/').map(|(i, _)| &path[..i]);
         if let Some(file) = folders.find(|folder| tree.get(folder).is_some()) {
             return Ok(Made::Conflict(format!("{file:?} is no folder")));
         }
-        entries.push(json!({ "path": path, "mode": mode, "type": "blob", "content": text }));
+        let plain = mode == PLAIN;
+        made.push(Change { path: change.path, mode, content: Content::Text(text), plain });
     }
-    Ok(Made::Entries(entries))
+    Ok(Made::Changes(made))
 }
 
 /// Takes a release out of `base`: back to what ran before, where that is known and came before it.
@@ -109,7 +142,7 @@ pub(super) async fn take_back(
     let repository = &remote.repository;
     let before = repository.files(&before).await?;
     let (bad, onto) = (repository.files(bad).await?, repository.files(onto).await?);
-    let mut entries = Vec::new();
+    let mut changes = Vec::new();
     for path in differing(&before, &bad) {
         let [was, is, now] = [&before, &bad, &onto].map(|tree| tree.get(path));
         if now == was {
@@ -118,12 +151,16 @@ pub(super) async fn take_back(
         if now != is {
             return Ok(Made::Conflict(format!("later work changed {path:?}")));
         }
-        let mode = was.or(is).map_or("100644", |file| file.mode());
-        let kind = if mode == "160000" { "commit" } else { "blob" };
-        let id = was.map(|file| file.id.as_str());
-        entries.push(json!({ "path": path, "mode": mode, "type": kind, "sha": id }));
+        let mode = was.or(is).map_or(PLAIN, |file| file.mode()).to_owned();
+        let content = was.map_or(Content::Gone, |file| Content::Blob(file.id.clone()));
+        // A file that is gone loses its mode with it; a submodule is no file.
+        let plain = match was {
+            Some(_) => [was, is].into_iter().flatten().all(|file| file.mode() == PLAIN),
+            None => mode != "160000",
+        };
+        changes.push(Change { path: path.to_owned(), mode, content, plain });
     }
-    Ok(Made::Entries(entries))
+    Ok(Made::Changes(changes))
 }
 
 fn differing<'a>(before: &'a Tree, after: &'a Tree) -> BTreeSet<&'a str> {

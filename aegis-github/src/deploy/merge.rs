@@ -10,6 +10,7 @@ use super::checks::Verdict;
 use super::find::{Found, find};
 use super::note::Note;
 use super::pull::Pull;
+use super::waiting::{self, By};
 use crate::client::Refused;
 
 /// Looks at what became of a merge that GitHub refused because something moved.
@@ -22,6 +23,8 @@ enum Means {
     Moved,
     /// Required checks are not done.
     Checking,
+    /// Only the merge queue merges.
+    Queue,
     /// A review is missing, or only a person may.
     Person,
     /// It does not merge cleanly.
@@ -36,6 +39,7 @@ fn means(refused: &Refused) -> Means {
     match refused.status {
         409 => Means::Moved,
         _ if has("base branch was modified") || has("head branch was modified") => Means::Moved,
+        _ if has("merge queue") => Means::Queue,
         _ if has("status check") || has("is expected") || has("in progress") => Means::Checking,
         _ if has("review") || has("code owner") || has("conversation") => Means::Person,
         _ if has("not mergeable") || has("conflict") => Means::Unmergeable,
@@ -58,6 +62,9 @@ pub(super) async fn merge(deployer: &GitHubDeployer, order: &MergeOrder) -> Resu
         }
         let base = deployer.remote.repository.head().await?;
         if base != *order.base() {
+            if deployer.waiting.is_some() {
+                waiting::end(&deployer.remote, &pull).await?;
+            }
             return Ok(Rollout::BaseMoved { base });
         }
         if let Some(rollout) = land(deployer, order.key(), &pull, &note).await? {
@@ -81,6 +88,11 @@ pub(super) async fn land(
         Verdict::Waiting => return Ok(Some(Rollout::Checking)),
         Verdict::Failed(feedback) => return Ok(Some(Rollout::Failed(feedback))),
     }
+    if let Some(waiting) = &deployer.waiting
+        && waiting.is_begun(&deployer.remote, pull, note).await?
+    {
+        return Ok(Some(Rollout::Checking));
+    }
     let title = format!("Merge {}: {}", key.branch(), pull.title);
     let trailers = [
         (INCIDENT, key.incident.to_string()),
@@ -95,9 +107,22 @@ pub(super) async fn land(
         Ok(commit) => return deployer.rolled_out(&commit).await.map(Some),
         Err(refused) => refused,
     };
+    let by = match means(&refused) {
+        Means::Checking if deployer.auto => Some(By::Auto(deployer.method, (&title, &message))),
+        Means::Queue => Some(By::Queue),
+        _ => None,
+    };
+    if let (Some(waiting), Some(by)) = (&deployer.waiting, by) {
+        let begun = waiting.begin(&deployer.remote, pull, note, &by).await?;
+        return Ok(begun.then_some(Rollout::Checking));
+    }
     Ok(match means(&refused) {
         Means::Moved => None,
         Means::Checking => Some(Rollout::Checking),
+        Means::Queue => {
+            let say = "this branch is merged through a merge queue: say `waits_on_github`";
+            return Err(Error::invalid(say).at("deploy"));
+        }
         Means::Person => Some(Rollout::AwaitingPerson),
         Means::Unmergeable => match deployer.remote.pull(pull.number).await?.mergeable {
             // GitHub works it out after the question.
@@ -126,6 +151,7 @@ mod tests {
             (405, "Base branch was modified. Review and try the merge again.", Means::Moved),
             (409, "Head branch was modified. Review and try the merge again.", Means::Moved),
             (405, "Required status check \"test\" is expected.", Means::Checking),
+            (405, "Changes must be made through the merge queue", Means::Queue),
             (405, "At least 1 approving review is required.", Means::Person),
             (405, "Pull Request is not mergeable", Means::Unmergeable),
             (405, "Squash merges are not allowed on this repository.", Means::Never),

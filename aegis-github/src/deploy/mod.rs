@@ -3,6 +3,7 @@
 mod amend;
 mod change;
 mod checks;
+mod commit;
 mod find;
 mod live;
 mod merge;
@@ -13,9 +14,12 @@ mod revert;
 mod rights;
 mod submit;
 mod verify;
+mod waiting;
 mod withdraw;
 
-use aegis_core::port::{Clock as _, Repository as _, SystemClock};
+use std::sync::Arc;
+
+use aegis_core::port::{Clock as _, Journal, Repository as _, SystemClock};
 use aegis_core::stage::{Deployer, MergeOrder, Order, RevertOrder, Rollout};
 use aegis_core::{EffectKey, Error, Result, Revision, ServiceName};
 use async_trait::async_trait;
@@ -25,10 +29,12 @@ pub use self::checks::GitHubChecks;
 use self::checks::Verdict;
 use self::find::{Found, find};
 pub use self::live::Live;
+use self::note::Note;
 pub use self::pull::MergeMethod;
 use self::pull::{Pull, Remote};
 pub use self::releases::GitHubReleases;
 pub use self::verify::{ActionsVerifier, ActionsVerifierBuilder};
+use self::waiting::Waiting;
 use crate::repository::{GitHubRepository, moment};
 
 /// Ships fixes by pull requests, and takes them back by pull requests.
@@ -39,10 +45,16 @@ use crate::repository::{GitHubRepository, moment};
 /// - `merge` merges exactly that commit, and only onto the base that was verified. GitHub compares the
 ///   head as it merges and not the base: what is pushed within these two calls is merged with it.
 ///   Branch protection that asks for branches to be up to date closes that gap.
+/// - Where the credentials are a personal token, GitHub makes the commits and signs them; what an App
+///   commits it signs anyway. See [`signed`](GitHubDeployerBuilder::signed).
 /// - It is live by what [`Live`] shows, whoever deployed it.
 /// - A person stops it by closing the pull request, or takes it over by pushing to its branch.
 /// - `revert` opens a pull request of its own, on `aegis/revert-<incident>`, that puts each file back
-///   that nobody changed since, and merges it under the same rules.
+///   that nobody changed since, and merges it under the same rules. GitHub's own `revertPullRequest` is
+///   not used: it names the branch and words the commit itself, merges into files that were changed
+///   since, and leaves nothing to tell its second call from the first before there is a note.
+/// - Where GitHub has to merge later, by auto-merge or through a merge queue, see
+///   [`waits_on_github`](GitHubDeployerBuilder::waits_on_github).
 ///
 /// ```no_run
 /// use aegis_github::{Credentials, GitHub, GitHubChecks, GitHubConfig, GitHubDeployer};
@@ -69,6 +81,9 @@ pub struct GitHubDeployer {
     live: Live,
     method: MergeMethod,
     labels: Vec<String>,
+    /// Whether the repository lets GitHub merge by itself.
+    auto: bool,
+    waiting: Option<Waiting>,
 }
 
 /// How a [`GitHubDeployer`] is set up.
@@ -79,6 +94,8 @@ pub struct GitHubDeployerBuilder {
     live: Option<Live>,
     method: MergeMethod,
     labels: Vec<String>,
+    signed: Option<bool>,
+    waiting: Option<Waiting>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +104,7 @@ struct About {
     allow_merge_commit: Option<bool>,
     allow_squash_merge: Option<bool>,
     allow_rebase_merge: Option<bool>,
+    allow_auto_merge: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +138,31 @@ impl GitHubDeployerBuilder {
     #[must_use]
     pub fn labels(mut self, labels: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.labels = labels.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether GitHub makes the commits itself, so that they are verified as signed by whoever the
+    /// credentials are; unless set, it does where those are a personal token. It can't set a file's
+    /// mode, so a commit that has to, as one of an executable file, is made of Git's objects, and so
+    /// is each on a server that can't do it. Of these GitHub signs those of an App.
+    #[must_use]
+    pub fn signed(mut self, signed: bool) -> Self {
+        self.signed = Some(signed);
+        self
+    }
+
+    /// Lets GitHub merge later what it does not merge at once: by auto-merge, where the repository
+    /// allows that and checks are required that were not told, or through its merge queue, where the
+    /// branch has one. Unless said, the first is asked for again and the second refused.
+    ///
+    /// `journal` is the planner's. While something waits, its kill switch and people's freezes are read
+    /// each second, and the pull request is taken out where one holds, where it can't be read, where
+    /// head or base moved, and after an hour. Weekly freezes and storms only stop what does not wait
+    /// yet. This holds while a process with this deployer runs; what one leaves that ends is watched
+    /// again from the next look at it.
+    #[must_use]
+    pub fn waits_on_github(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.waiting = Some(Waiting::new(journal));
         self
     }
 
@@ -163,13 +206,15 @@ impl GitHubDeployerBuilder {
             return Err(Error::invalid(say).at("deploy"));
         }
         let (method, labels) = (self.method, self.labels);
-        let remote = Remote { repository: self.repository };
+        let signed = self.signed.unwrap_or_else(|| self.repository.github().is_person());
+        let remote = Remote { repository: self.repository, signed };
         let head = remote.repository.head().await?;
         let mut needs = vec![rights::contents(), rights::pulls()];
         needs.extend(rights::checks(head.as_str()));
         needs.extend(rights::live(&live));
         rights::check(&remote, &needs).await?;
-        Ok(GitHubDeployer { remote, checks, live, method, labels })
+        let (auto, waiting) = (about.allow_auto_merge == Some(true), self.waiting);
+        Ok(GitHubDeployer { remote, checks, live, method, labels, auto, waiting })
     }
 }
 
@@ -186,6 +231,8 @@ impl GitHubDeployer {
             live: None,
             method: MergeMethod::default(),
             labels: vec![String::from("aegis")],
+            signed: None,
+            waiting: None,
         }
     }
 
@@ -204,6 +251,12 @@ impl GitHubDeployer {
         live::rolled_out(&self.remote, &self.live, commit).await
     }
 
+    /// Whether GitHub merges it by itself.
+    async fn waits(&self, pull: &Pull, note: &Note) -> Result<bool> {
+        let Some(waiting) = &self.waiting else { return Ok(false) };
+        waiting.was_begun(&self.remote, pull, note).await
+    }
+
     async fn answer(&self, found: Found) -> Result<Rollout> {
         let (pull, note) = match found {
             Found::Absent | Found::Branch { .. } => {
@@ -219,6 +272,7 @@ impl GitHubDeployer {
             Verdict::Waiting => Rollout::Checking,
             Verdict::Failed(feedback) => Rollout::Failed(feedback),
             Verdict::Passed if note.propose => Rollout::AwaitingPerson,
+            Verdict::Passed if self.waits(&pull, &note).await? => Rollout::Checking,
             Verdict::Passed => Rollout::Ready { head: Revision::new(note.head) },
         })
     }
@@ -245,7 +299,7 @@ impl Deployer for GitHubDeployer {
     }
 
     async fn withdraw(&self, key: &EffectKey, why: &str) -> Result<Rollout> {
-        match withdraw::withdraw(&self.remote, key, why).await? {
+        match withdraw::withdraw(self, key, why).await? {
             Some(found) => self.answer(found).await,
             None => Ok(Rollout::Withdrawn),
         }

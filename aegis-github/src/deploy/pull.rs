@@ -5,6 +5,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::change::Change;
 use crate::client::{Failure, GitHub, Refused, unless_missing};
 use crate::repository::{GitHubRepository, escaped};
 
@@ -14,6 +15,9 @@ const PULLS: usize = 30;
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Pull {
     pub(super) number: u64,
+    /// As GraphQL names it.
+    #[serde(default)]
+    pub(super) node_id: String,
     pub(super) state: String,
     pub(super) title: String,
     pub(super) body: Option<String>,
@@ -82,7 +86,7 @@ pub enum MergeMethod {
 }
 
 impl MergeMethod {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Merge => "merge",
             Self::Squash => "squash",
@@ -95,6 +99,8 @@ impl MergeMethod {
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
     pub(super) repository: GitHubRepository,
+    /// Whether GitHub makes the commits, and signs them.
+    pub(super) signed: bool,
 }
 
 impl Remote {
@@ -215,17 +221,24 @@ impl Remote {
     pub(super) async fn write(
         &self,
         base: &str,
-        entries: Vec<Value>,
+        changes: &[Change],
         message: &str,
     ) -> Result<String> {
-        let on = self.commit(base).await?.tree.sha;
-        let asked = json!({ "base_tree": on, "tree": entries });
-        let tree: Object =
-            self.github().write_again(Method::POST, &self.at("git/trees"), asked).await?;
-        let asked = json!({ "message": heard(message), "tree": tree.sha, "parents": [base] });
+        let tree = self.tree(base, changes).await?;
+        let asked = json!({ "message": heard(message), "tree": tree, "parents": [base] });
         let commit: Object =
             self.github().write_again(Method::POST, &self.at("git/commits"), asked).await?;
         Ok(commit.sha)
+    }
+
+    /// The tree that changes make of that of `base`.
+    pub(super) async fn tree(&self, base: &str, changes: &[Change]) -> Result<String> {
+        let on = self.commit(base).await?.tree.sha;
+        let entries: Vec<Value> = changes.iter().map(Change::entry).collect();
+        let asked = json!({ "base_tree": on, "tree": entries });
+        let tree: Object =
+            self.github().write_again(Method::POST, &self.at("git/trees"), asked).await?;
+        Ok(tree.sha)
     }
 
     /// Whether `at` is `commit` or comes after it; a revision that GitHub does not know does not.
@@ -244,7 +257,7 @@ const SKIPS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]",
 
 /// The same text, for which workflows run: the words of a fix, or of the commit that is taken back, give
 /// no orders.
-fn heard(text: &str) -> String {
+pub(super) fn heard(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let orders = SKIPS.iter().flat_map(|skip| lower.match_indices(skip));
     let at: Vec<usize> = orders.map(|(at, _)| at).collect();
@@ -252,7 +265,10 @@ fn heard(text: &str) -> String {
 }
 
 /// Tells refusals of these statuses, which mean something to the caller, from all other failures.
-fn refused<T>(answer: Result<T, Failure>, statuses: &[u16]) -> Result<Result<T, Refused>> {
+pub(super) fn refused<T>(
+    answer: Result<T, Failure>,
+    statuses: &[u16],
+) -> Result<Result<T, Refused>> {
     match answer {
         Ok(answer) => Ok(Ok(answer)),
         Err(Failure::Refused(refused)) if statuses.contains(&refused.status) => Ok(Err(refused)),

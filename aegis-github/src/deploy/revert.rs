@@ -7,11 +7,12 @@ use aegis_core::{Result, Revision};
 
 use super::GitHubDeployer;
 use super::change::{self, Made};
+use super::commit;
 use super::find::{Found, find};
 use super::merge::{TRIES, land, moving};
 use super::note::Note;
 use super::pull::{Bare, Pull};
-use super::submit::{Offer, another, nothing_left, open, raced};
+use super::submit::{Offer, another, nothing_left, open};
 
 /// Opens the pull request that takes a commit back, and merges it once its checks pass.
 pub(super) async fn revert(deployer: &GitHubDeployer, order: &RevertOrder) -> Result<Rollout> {
@@ -62,13 +63,13 @@ async fn offered(
             return Ok(Err(Rollout::Conflict));
         }
         let before = parents.into_iter().next().map(|parent| Revision::new(parent.sha));
-        let entries = match change::take_back(remote, bad, before, &onto).await? {
-            Made::Entries(entries) if entries.is_empty() => {
+        let changes = match change::take_back(remote, bad, before, &onto).await? {
+            Made::Changes(changes) if changes.is_empty() => {
                 // Somebody took it back already: the head is the answer, without an empty commit.
                 nothing_left(remote, key, onto.as_str()).await?;
                 return deployer.rolled_out(onto.as_str()).await.map(Err);
             }
-            Made::Entries(entries) => entries,
+            Made::Changes(changes) => changes,
             Made::Conflict(why) => {
                 tracing::warn!(target: "aegis", %key, why, "the revert is not clean");
                 return Ok(Err(Rollout::Conflict));
@@ -79,11 +80,7 @@ async fn offered(
         let reasons = reasons(order);
         let this = format!("This reverts commit {bad}.");
         let message = trailer::compose(&title, &[&this, &reasons], &trailers);
-        let head = remote.write(onto.as_str(), entries, &message).await?;
-        if !remote.branch(&key.branch(), &head).await? {
-            return Err(raced(key));
-        }
-        head
+        commit::make(remote, key, &onto, &changes, &message).await?
     };
     let note = Note {
         key: trailer::key_text(key),

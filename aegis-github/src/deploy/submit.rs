@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::GitHubDeployer;
 use super::change::{self, Made};
+use super::commit;
 use super::find::{Found, find};
 use super::note::Note;
 use super::pull::{Pull, Remote};
@@ -40,19 +41,14 @@ pub(super) async fn place(
             if head != *order.base() {
                 return Ok(Err(Rollout::BaseMoved { base: head }));
             }
-            let entries = match change::of_fix(remote, order.fix(), order.base()).await? {
-                Made::Entries(entries) => entries,
+            let changes = match change::of_fix(remote, order.fix(), order.base()).await? {
+                Made::Changes(changes) => changes,
                 Made::Conflict(why) => {
                     tracing::info!(target: "aegis", %key, why, "the fix does not apply to its base");
                     return Ok(Err(Rollout::Conflict));
                 }
             };
-            let message = message(order);
-            note.head = remote.write(order.base().as_str(), entries, &message).await?;
-            if !remote.branch(&key.branch(), &note.head).await? {
-                // Somebody was faster, or an earlier call whose answer was lost.
-                return Err(raced(key));
-            }
+            note.head = commit::make(remote, key, order.base(), &changes, &message(order)).await?;
         }
         Found::Branch { head, message } => {
             let same = trailer::value(&message, FIX) == Some(note.what.as_str())
@@ -97,6 +93,7 @@ pub(super) fn rewritten(pull: &Pull, note: &Note) -> String {
 /// Opens the pull request of a branch that is there.
 pub(super) async fn open(deployer: &GitHubDeployer, offer: &Offer<'_>) -> Result<(Pull, Note)> {
     let (remote, body) = (&deployer.remote, offer.note.before(offer.body));
+    commit::tidy(remote, offer.key).await?;
     let title: String = offer.title.chars().filter(|c| !c.is_control()).take(250).collect();
     let pull = match remote.open(&offer.key.branch(), &title, &body).await? {
         Ok(pull) => pull,

@@ -33,6 +33,10 @@ pub struct Pull {
     pub created_at: String,
     /// Names of its labels.
     pub labels: Vec<String>,
+    /// How it is merged by itself, and with which message, where that was asked for.
+    pub auto: Option<(String, String)>,
+    /// Whether it is in the merge queue.
+    pub queued: bool,
 }
 
 /// A check of a commit, or of every one.
@@ -64,6 +68,12 @@ pub struct Hub {
     pub statuses: Vec<(&'static str, &'static str)>,
     /// Checks that the branch's rules require.
     pub required: Vec<&'static str>,
+    /// Checks that are required and that nobody tells of.
+    pub protected: Vec<&'static str>,
+    /// Whether pull requests may be merged by themselves.
+    pub auto_merge: bool,
+    /// Whether only the merge queue merges, and whether what it checks has passed.
+    pub queue: Option<bool>,
     /// Revision and state, the oldest first; no state is one that is under way.
     pub deployments: Vec<(String, &'static str)>,
     /// Whether the token may only read.
@@ -72,6 +82,8 @@ pub struct Hub {
     pub methods: HashMap<&'static str, bool>,
     /// Questions whether something merges that are answered with "not known yet".
     pub unknown_mergeable: usize,
+    /// Fields of GraphQL that it does not know, as an older server.
+    pub no_graphql: Vec<&'static str>,
 }
 
 pub(super) fn now() -> String {

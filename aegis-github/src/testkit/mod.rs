@@ -1,15 +1,18 @@
-//! A stand-in for GitHub: its REST API over a real bare repository, with faults as state.
+//! A stand-in for GitHub: its API over a real bare repository, with faults as state.
 //!
 //! It has one repository, [`NAME`], merges and compares for real, and remembers every call. What it
-//! does not have, it answers with 404. It is for tests: what it is asked wrongly may panic its task.
+//! does not have, it answers with 404; of GraphQL it has what is asked here. It is for tests: what it is asked wrongly may panic its task.
 #![allow(clippy::unwrap_used)]
 
 mod actions;
 mod apps;
 mod checks;
+mod commits;
+mod graphql;
 mod hub;
 mod objects;
 mod pulls;
+mod waiting;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -44,6 +47,9 @@ pub const TOKEN: &str = "github_pat_of_the_tests";
 pub enum Fault {
     /// An answer of this status, with these headers and this message; nothing is done.
     Status(u16, Vec<(&'static str, String)>, &'static str),
+    /// What GraphQL answers with a status of 200: an error of this type, with this message; nothing is
+    /// done.
+    Refuse(&'static str, &'static str),
     /// Nothing comes, and nothing is done.
     Hang,
     /// It is done, and the connection breaks before the answer.
@@ -226,6 +232,7 @@ fn routes() -> Router<Shared> {
         .merge(checks::routes())
         .merge(actions::routes())
         .merge(apps::routes())
+        .merge(graphql::routes())
         .fallback(|| async { refused(404, "Not Found") })
 }
 
@@ -243,14 +250,19 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         value.and_then(|value| value.to_str().ok()).map(str::to_owned)
     });
     let host = host.unwrap_or_default();
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let asked_json: Option<Value> = serde_json::from_slice(&body).ok();
+    let request = Request::from_parts(head, Body::from(body));
+    // A query of GraphQL only reads.
+    let query = asked_json.as_ref().and_then(|asked| asked["query"].as_str());
+    let writes = method != "GET" && !query.is_some_and(|query| query.starts_with("query"));
     let (fault, open, frozen) = {
         let mut inside = shared.lock().unwrap();
         let line = format!("{method} {path}");
         let at = inside.faults.iter().position(|(part, _)| line.contains(part.as_str()));
         let mut fault = at.map(|at| inside.faults.remove(at).1);
-        if method != "GET"
-            && let Some((left, lost)) = &mut inside.lose_write
-        {
+        if writes && let Some((left, lost)) = &mut inside.lose_write {
             if *left == 0 {
                 fault = Some(lost.clone());
                 inside.lose_write = None;
@@ -264,10 +276,6 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
         let frozen = inside.archived && method != "GET" && path.starts_with("/repos/");
         (fault, open, frozen)
     };
-    let (head, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap();
-    let asked_json = serde_json::from_slice(&body).ok();
-    let request = Request::from_parts(head, Body::from(body));
     let response = match fault.clone() {
         Some(Fault::Status(status, headers, message)) => {
             let mut response = refused(status, message);
@@ -275,6 +283,10 @@ async fn gate(State(shared): State<Shared>, request: Request, next: Next) -> Res
                 response.headers_mut().insert(name, value.parse().unwrap());
             }
             response
+        }
+        Some(Fault::Refuse(kind, message)) => {
+            let error = json!({ "type": kind, "path": [], "message": message });
+            axum::Json(json!({ "data": null, "errors": [error] })).into_response()
         }
         Some(Fault::Hang) => std::future::pending().await,
         _ if !open => refused(401, "Bad credentials"),

@@ -47,6 +47,7 @@ async fn about(State(shared): State<Shared>) -> Json<Value> {
         "allow_merge_commit": allows("merge"),
         "allow_squash_merge": allows("squash"),
         "allow_rebase_merge": allows("rebase"),
+        "allow_auto_merge": inside.hub.auto_merge,
     }))
 }
 

@@ -11,7 +11,7 @@ use git2::{Oid, Repository};
 use serde_json::{Value, json};
 
 use super::hub::{Pull, now, sign, tip};
-use super::{Inside, NAME, Shared, refused};
+use super::{Inside, NAME, Shared, refused, waiting};
 
 pub(super) fn routes() -> Router<Shared> {
     let at = |path: &str| format!("/repos/{NAME}/{path}");
@@ -45,6 +45,7 @@ pub(super) fn settle(inside: &mut Inside) {
         }
         (pull.open, pull.merged) = (false, Some(at.to_string()));
     }
+    waiting::settle(inside);
 }
 
 fn shown(inside: &mut Inside, number: u64, alone: bool) -> Value {
@@ -56,7 +57,7 @@ fn shown(inside: &mut Inside, number: u64, alone: bool) -> Value {
     let repo = json!({ "full_name": NAME });
     let base = tip(&repository, &pull.base).unwrap().to_string();
     let mut shown = json!({
-        "number": pull.number,
+        "number": pull.number, "node_id": waiting::node(pull.number),
         "state": if pull.open { "open" } else { "closed" },
         "title": pull.title, "body": pull.body, "created_at": pull.created_at,
         "merged_at": pull.merged.as_ref().map(|_| now()),
@@ -124,6 +125,8 @@ async fn create(State(shared): State<Shared>, Json(asked): Json<Value>) -> Respo
         merged: None,
         created_at: now(),
         labels: Vec::new(),
+        auto: None,
+        queued: false,
     });
     (StatusCode::CREATED, Json(shown(&mut inside, number, true))).into_response()
 }
@@ -149,7 +152,9 @@ async fn amend(
         pull.body = body.to_owned();
     }
     match asked["state"].as_str() {
-        Some("closed") => pull.open = false,
+        Some("closed") => {
+            (pull.open, pull.auto, pull.queued) = (false, None, false);
+        }
         Some(_) => pull.open = pull.merged.is_none(),
         None => {}
     }
@@ -168,6 +173,12 @@ async fn merge(
     }
     if asked["sha"].as_str().is_some_and(|sha| pull["head"]["sha"] != sha) {
         return refused(409, "Head branch was modified. Review and try the merge again.");
+    }
+    if inside.hub.queue.is_some() {
+        return refused(405, "Changes must be made through the merge queue");
+    }
+    if let Some(name) = waiting::unmet(&inside, pull["head"]["sha"].as_str().unwrap()) {
+        return refused(405, &format!("Required status check \"{name}\" is expected."));
     }
     let text = |name: &str| asked[name].as_str().unwrap_or_default();
     let message = format!("{}\n\n{}", text("commit_title"), text("commit_message"));

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use git2::{IndexEntry, Repository};
+use git2::{IndexEntry, Oid, Repository};
 use serde_json::{Value, json};
 
 use super::hub::{oid, sign};
@@ -38,26 +38,29 @@ async fn make_tree(State(shared): State<Shared>, Json(asked): Json<Value>) -> Re
             None => oid(&entry["sha"]),
         };
         let mode = u32::from_str_radix(entry["mode"].as_str().unwrap(), 8).unwrap();
-        let (zero, path) = (git2::IndexTime::new(0, 0), path.as_bytes().to_vec());
-        index
-            .add(&IndexEntry {
-                ctime: zero,
-                mtime: zero,
-                dev: 0,
-                ino: 0,
-                mode,
-                uid: 0,
-                gid: 0,
-                file_size: 0,
-                id,
-                flags: 0,
-                flags_extended: 0,
-                path,
-            })
-            .unwrap();
+        index.add(&file(path, id, mode)).unwrap();
     }
     let id = index.write_tree_to(&repository).unwrap().to_string();
     (StatusCode::CREATED, Json(json!({ "sha": id }))).into_response()
+}
+
+/// A file in an index.
+pub(super) fn file(path: &str, id: Oid, mode: u32) -> IndexEntry {
+    let zero = git2::IndexTime::new(0, 0);
+    IndexEntry {
+        ctime: zero,
+        mtime: zero,
+        dev: 0,
+        ino: 0,
+        mode,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path: path.as_bytes().to_vec(),
+    }
 }
 
 async fn make_commit(State(shared): State<Shared>, Json(asked): Json<Value>) -> Response {

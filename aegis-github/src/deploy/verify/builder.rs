@@ -20,7 +20,7 @@ pub struct ActionsVerifierBuilder(ActionsVerifier);
 impl ActionsVerifierBuilder {
     pub(super) fn new(repository: GitHubRepository) -> Self {
         Self(ActionsVerifier {
-            remote: Remote { repository },
+            remote: Remote { repository, signed: false },
             checks: GitHubChecks::all(),
             limit: Duration::from_secs(1_500),
             first: Duration::from_secs(120),

@@ -5,8 +5,8 @@ use aegis_core::trailer::{self, BASE, FIX, INCIDENT};
 use aegis_core::{Error, ErrorKind, Result, Retry, Revision, Timestamp};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::Deserialize;
-use serde_json::Value;
 
+use super::super::change::Change;
 use super::super::pull::{Object, Remote};
 use crate::client::unless_missing;
 
@@ -43,7 +43,7 @@ impl Candidate {
         case: &Case,
         fix: &Fix,
         base: &Revision,
-        entries: Vec<Value>,
+        changes: &[Change],
         until: Timestamp,
     ) -> Result<Self> {
         // Calls for the same fix may meet.
@@ -58,7 +58,7 @@ impl Candidate {
         // Nothing of the fix's own words: some of them would keep workflows from running.
         let why = "It is here for its checks to run, and is deleted after them.";
         let message = trailer::compose("Prove a fix", &[why], &trailers);
-        let head = remote.write(base.as_str(), entries, &message).await?;
+        let head = remote.write(base.as_str(), changes, &message).await?;
         Ok(Self { remote: remote.clone(), branch, head, there: true })
     }
 

@@ -2,8 +2,8 @@
 
 use aegis_core::model::{GateAnswer, GateReport};
 use aegis_core::{Error, ErrorKind, Result};
-use serde_json::Value;
 
+use super::super::change::Change;
 use super::super::checks::{Check, Word, feedback};
 use super::super::pull::Remote;
 
@@ -11,8 +11,8 @@ use super::super::pull::Remote;
 const PIPELINES: &str = ".github";
 
 /// Denies a change of what runs the checks: it would be its own judge.
-pub(super) fn pipelines(entries: &[Value]) -> Option<GateReport> {
-    let paths = entries.iter().filter_map(|entry| entry["path"].as_str());
+pub(super) fn pipelines(changes: &[Change]) -> Option<GateReport> {
+    let paths = changes.iter().map(|change| change.path.as_str());
     let within =
         |path: &&str| path.split('/').next().is_some_and(|top| top.eq_ignore_ascii_case(PIPELINES));
     let path = paths.into_iter().find(within)?;

@@ -139,20 +139,20 @@ impl Verifier for ActionsVerifier {
         if denied(&said) {
             return Ok(proof.with_gates(said));
         }
-        let entries = match change::of_fix(&self.remote, fix, &base).await? {
-            Made::Entries(entries) => entries,
+        let changes = match change::of_fix(&self.remote, fix, &base).await? {
+            Made::Changes(changes) => changes,
             Made::Conflict(why) => {
                 said.push(deny("applies", why));
                 return Ok(proof.with_gates(said));
             }
         };
-        said.extend(gates::pipelines(&entries));
+        said.extend(gates::pipelines(&changes));
         if denied(&said) {
             return Ok(proof.with_gates(said));
         }
         // Whoever drops this may not hear of it; the next one to open knows by then.
         let until = begun.plus(self.limit.saturating_mul(2));
-        let candidate = Candidate::commit(&self.remote, case, fix, &base, entries, until).await?;
+        let candidate = Candidate::commit(&self.remote, case, fix, &base, &changes, until).await?;
         let (branch, seen) = (candidate.branch.clone(), self.watch(&candidate).await);
         let mut notes = vec![format!("its checks ran on {}, a branch of its own", candidate.head)];
         if let Err(error) = candidate.remove().await {
