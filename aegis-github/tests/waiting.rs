@@ -248,6 +248,18 @@ async fn a_revert_goes_the_same_way_and_a_freeze_does_not_stop_it() {
             Rollout::Checking,
             "{behind:?}"
         );
+        // It keeps what comes later, so it goes on waiting when something does.
+        way.desk.push_by_person().await;
+        way.desk.fake.calls();
+        let looked = async {
+            let mut looks = 0;
+            while looks < 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let calls = way.desk.fake.calls();
+                looks += calls.iter().filter(|call| call.path.ends_with("/pulls/2")).count();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), looked).await.unwrap();
         assert!(waits(&way.desk), "{behind:?}");
         passes(&way.desk);
         let seen = way.look(EffectKind::Revert).await;
