@@ -171,7 +171,7 @@ async fn a_refused_merge_is_asked_once_and_again_only_where_something_moved() {
         (vec![status(405, modified)], "merged", "", 2),
         (vec![status(405, modified); 3], "raced", "branches moved 3 times", 3),
         (vec![status(409, "Head branch was modified.")], "merged", "", 2),
-        (vec![status(405, queue)], "invalid", queue, 1),
+        (vec![status(405, queue)], "invalid", "say `waits_on_github`", 1),
         (vec![status(405, "Squash merges are not allowed.")], "invalid", "not allowed", 1),
         (vec![status(405, "Pull Request is not mergeable")], "conflict", "", 1),
         (vec![status(422, "Required status check \"test\" is expected.")], "checking", "", 1),

@@ -51,7 +51,7 @@ async fn a_merge_that_can_not_be_asks_a_person_at_once() {
     let queue = "Changes must be made through the merge queue";
     for (fault, says) in [
         (status(403, "Resource not accessible by integration"), "not accessible"),
-        (status(405, queue), queue),
+        (status(405, queue), "say `waits_on_github`"),
         (status(405, "Merge commits are not allowed on this repository."), "not allowed"),
         (status(405, "At least 1 approving review is required."), "a person merges it"),
         (status(405, "Pull Request is not mergeable"), "somebody changed"),
