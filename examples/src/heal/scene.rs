@@ -143,6 +143,15 @@ impl Scene {
         self.state.join(NIGHTLY)
     }
 
+    /// A folder that holds the shop as it is: the checkout, or what runs of a bare repository.
+    pub(super) async fn tree(&self) -> Result<PathBuf, Failure> {
+        if !self.repository.ends_with(BARE) {
+            return Ok(self.repository.clone());
+        }
+        let head = GitRepository::open(&self.repository).await?.head().await?;
+        Ok(self.state.join("releases").join(head.as_str()))
+    }
+
     /// The interpreter that the service runs on.
     pub(super) fn python(&self) -> PathBuf {
         let venv = self.spec.python.clone().unwrap_or_default();

@@ -58,7 +58,7 @@ async fn nightly(play: &mut Play<'_>, traces: u32, kinds: u32) -> Result<(), Fai
     let job = tokio::process::Command::new(play.scene.python())
         .args(["-m", "shop.nightly", "--traces", &traces.to_string()])
         .args(["--kinds", &kinds.to_string()])
-        .current_dir(&play.scene.repository)
+        .current_dir(play.scene.tree().await?)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
