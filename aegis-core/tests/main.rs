@@ -20,5 +20,6 @@ mod normal;
 mod operate;
 mod poison;
 mod recover;
+mod remedy;
 mod storm;
 mod switch;
