@@ -21,5 +21,6 @@ mod operate;
 mod pipeline;
 mod poison;
 mod recover;
+mod remedy;
 mod storm;
 mod switch;

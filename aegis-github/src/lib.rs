@@ -3,7 +3,8 @@
 //! [`GitHub`] is the connection: as whom, within which limits. [`GitHubRepository`] reads a service's
 //! source by it, without a checkout and without Git. [`GitHubDeployer`] ships fixes by pull requests,
 //! [`ActionsVerifier`] proves them by the repository's own checks.
-//! [`Pipelines`] tells how its workflows do, and what failed in them.
+//! [`Pipelines`] tells how its workflows do, and what failed in them; [`PipelineDiagnoser`] says what to
+//! change in a workflow that broke its own pipeline, for a person to apply or to merge.
 //!
 //! With the feature `webhooks`, `Webhooks` hears what GitHub sends, so that the planner looks at once
 //! and not only in its own time.
@@ -27,7 +28,7 @@ pub use deploy::{
     ActionsVerifier, ActionsVerifierBuilder, GitHubChecks, GitHubDeployer, GitHubDeployerBuilder,
     GitHubReleases, Live, MergeMethod,
 };
-pub use pipelines::{Cause, Conclusion, PipelineEvents, Pipelines, cause_of};
+pub use pipelines::{Cause, Conclusion, PipelineDiagnoser, PipelineEvents, Pipelines, cause_of};
 pub use repository::GitHubRepository;
 #[cfg(feature = "webhooks")]
 pub use webhooks::{Heard, Refusal, Verdict, Webhooks};

@@ -47,6 +47,8 @@ pub(super) fn failed(log: &str) -> Step<'_> {
     let failed = lines().find(|(_, line)| ended(line));
     let failed = failed.or_else(|| lines().find(|(_, line)| line.starts_with(ERROR)));
     let (end, error) = failed.unwrap_or((log.len(), ""));
+    // An exit code says nothing that the output before it does not; all else is the runner's own word.
+    let end = if exit(error).is_some() { end } else { end + error.len() };
     let before = &log[..end];
     // Groups that a program opens itself are part of its output.
     let Some(title) = before.rfind(&format!("{GROUP}Run ")) else {

@@ -2,6 +2,7 @@
 //!
 //! They are no methods, since those would clash on a type that is two stages at once.
 
+pub mod diagnose;
 pub mod fix;
 pub mod judge;
 pub mod verify;

@@ -119,6 +119,7 @@ impl Incident {
         }
         self.case.diagnosis = Some(diagnosis.clone());
         match diagnosis.likely().map(|h| &h.cause) {
+            Some(_) if diagnosis.offered().is_some() => self.enter(Phase::Drafting, at),
             Some(Cause::Environment(look)) => self.park(Why::NotCode(look.clone()), at),
             Some(Cause::Code(_) | Cause::Release(_)) => self.enter(Phase::Drafting, at),
             None => self.park(Why::Inconclusive(diagnosis.author.clone()), at),

@@ -19,6 +19,22 @@ fn blamed(base: &Revision) -> Record {
     Record::Diagnosed(Box::new(Diagnosis::new(base.clone(), "test", vec![blame])))
 }
 
+/// A diagnosis as it was written before there were remedies.
+#[test]
+fn a_diagnosis_without_a_remedy_reads_and_parks_as_it_did() {
+    let cause = Cause::Environment(String::from("the disk"));
+    let told = Hypothesis::new(cause, "it is full", crate::id::Confidence::FULL);
+    let diagnosis = Diagnosis::new(Revision::new("b"), "test", vec![told]);
+    let written = r#"{"diagnosed":{"base":"b","hypotheses":[{"cause":{"environment":"the disk"},"explanation":"it is full","evidence":[],"confidence":10000}],"triggers":[],"author":"test"}}"#;
+    let record = Record::Diagnosed(Box::new(diagnosis));
+    assert_eq!(serde_json::to_string(&record).unwrap(), written);
+    let read: Record = serde_json::from_str(written).unwrap();
+    assert_eq!(read, record);
+    let story = Story::begin().then(read);
+    assert_eq!(story.0.phase, Phase::AwaitingHuman);
+    assert_eq!(story.0.why, Some(Why::NotCode("the disk".into())));
+}
+
 struct Story(Incident, i64);
 
 impl Story {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnosis, Release, Symptom};
+use super::{Diagnosis, Release, Remedy, Symptom};
 use crate::id::{Digest, Fingerprint, IncidentId, Revision, ServiceName, Timestamp};
 
 /// What kind of trouble an incident is.
@@ -156,6 +156,11 @@ impl Case {
     /// The first symptom that carries a stack trace.
     pub fn trace(&self) -> Option<&crate::trace::Trace> {
         self.symptoms.iter().find_map(Symptom::trace)
+    }
+
+    /// The remedy that `fix` is, where policy let it be offered.
+    pub fn offered(&self, fix: &Digest) -> Option<&Remedy> {
+        self.diagnosis.as_ref()?.offered().filter(|remedy| remedy.is(fix))
     }
 
     /// Whether a fix with this digest was tried before.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Release;
+use super::{Release, Remedy};
 use crate::id::{Confidence, Revision};
 use crate::port::CodeOwners;
 
@@ -114,13 +114,16 @@ pub struct Diagnosis {
     /// Who owns the code that is blamed, as the repository says it: people and teams to ask.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<String>,
+    /// A change that a person may apply, where the cause is outside the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
 }
 
 impl Diagnosis {
     /// A diagnosis read from `base`, most likely hypothesis first.
     pub fn new(base: Revision, author: impl Into<String>, hypotheses: Vec<Hypothesis>) -> Self {
         let (triggers, owners) = (Vec::new(), Vec::new());
-        Self { base, hypotheses, triggers, author: author.into(), owners }
+        Self { base, hypotheses, triggers, author: author.into(), owners, remedy: None }
     }
 
     /// Adds who owns the code that the likely hypothesis blames; nobody where it blames no code.
@@ -137,6 +140,19 @@ impl Diagnosis {
     pub fn with_triggers(mut self, triggers: Vec<Trigger>) -> Self {
         self.triggers = triggers;
         self
+    }
+
+    /// Adds what a person may apply, where the cause is outside the code.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: Remedy) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+
+    /// The remedy, where it is drafted as a fix: policy let it be offered, and no code is to blame.
+    pub fn offered(&self) -> Option<&Remedy> {
+        let outside = matches!(self.likely()?.cause, Cause::Environment(_));
+        self.remedy.as_ref().filter(|remedy| outside && remedy.is_offered())
     }
 
     /// The most likely hypothesis.

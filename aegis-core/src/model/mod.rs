@@ -5,6 +5,7 @@ mod diagnosis;
 mod fix;
 mod metric;
 mod release;
+mod remedy;
 mod signal;
 mod verdict;
 mod verification;
@@ -14,6 +15,7 @@ pub use diagnosis::{Cause, Diagnosis, Hypothesis, Location, Trigger};
 pub use fix::{Action, Fix, FixKind};
 pub use metric::{Metric, Missing, Point, Query, Readings, Samples, Unit};
 pub use release::{Author, Commit, Release};
+pub use remedy::Remedy;
 pub use signal::{Anomaly, Event, Observation, Signal, SignalKind, Symptom};
 pub use verdict::{Baseline, Evidence, Exercise, Grounds, MetricEvidence, Summary, Verdict};
 pub use verification::{

@@ -4,7 +4,7 @@
 //! have redacted that; here nothing relies on it.
 
 use super::engine::Engine;
-use crate::model::{Fix, Reproduction, Verification};
+use crate::model::{Diagnosis, Fix, Remedy, Reproduction, Verification};
 use crate::stage::{Feedback, Rollout};
 
 /// Bytes of a title, of a reason, and of output.
@@ -18,11 +18,29 @@ impl Engine {
         self.redactor.redact_str(text).truncated(max).as_str().to_owned()
     }
 
+    /// Policy says here, once, whether a remedy is offered: the journal keeps it.
+    pub(super) fn clean_diagnosis(&self, mut diagnosis: Diagnosis) -> Diagnosis {
+        if let Some(Remedy { title, meaning, diff, .. }) = &mut diagnosis.remedy {
+            *title = self.clean_title(title);
+            *meaning = self.clean(meaning, REASON);
+            *diff = self.clean(diff, OUTPUT);
+        }
+        if let Some(remedy) = &mut diagnosis.remedy {
+            let allowed = self.policy.config().protected.may_offer(&remedy.patch);
+            remedy.offer(allowed);
+        }
+        diagnosis
+    }
+
     /// A title is the subject of a commit: one line, without anything that can't be seen.
-    pub(super) fn clean_fix(&self, mut fix: Fix) -> Fix {
-        let seen: String = fix.title.chars().filter(|c| !is_invisible(*c)).collect();
+    fn clean_title(&self, title: &str) -> String {
+        let seen: String = title.chars().filter(|c| !is_invisible(*c)).collect();
         let line: Vec<&str> = seen.split_whitespace().collect();
-        fix.title = self.clean(&line.join(" "), TITLE);
+        self.clean(&line.join(" "), TITLE)
+    }
+
+    pub(super) fn clean_fix(&self, mut fix: Fix) -> Fix {
+        fix.title = self.clean_title(&fix.title);
         fix.meaning = self.clean(&fix.meaning, REASON);
         fix
     }

@@ -7,6 +7,7 @@ use super::engine::Engine;
 use crate::error::Retry;
 use crate::id::EffectKind;
 use crate::machine::{Incident, Phase, Why};
+use crate::model::Remedy;
 use crate::port::{Notice, Notifier, Urgency};
 
 /// Tries of one notice by one notifier, and the pause between them, doubled each time.
@@ -90,7 +91,14 @@ pub fn notice(incident: &Incident) -> Option<Notice> {
         notice.changed.push(String::from("nothing"));
     }
     notice.next = next(incident);
+    notice.diff = remedy(incident).map(|remedy| remedy.diff.clone());
     Some(notice)
+}
+
+/// What a person may apply: until it, or anything else, was merged.
+fn remedy(incident: &Incident) -> Option<&Remedy> {
+    let waits = incident.phase == Phase::AwaitingHuman && incident.merged.is_none();
+    incident.case.diagnosis.as_ref()?.remedy.as_ref().filter(|_| waits)
 }
 
 /// What can be done next.
@@ -113,6 +121,9 @@ fn next(incident: &Incident) -> Vec<String> {
         Why::Blind => vec![String::from("look at how the merged revision is rolled out")],
         _ => Vec::new(),
     };
+    if let Some(remedy) = remedy(incident).filter(|_| !incident.submitted) {
+        next.insert(0, format!("apply the diff: {}", remedy.title));
+    }
     let hypothesis = incident.case.diagnosis.as_ref().and_then(|d| d.likely());
     next.extend(hypothesis.map(|h| format!("diagnosis: {}", h.explanation)));
     let owners = incident.case.diagnosis.as_ref().map(|d| d.owners.join(", "));

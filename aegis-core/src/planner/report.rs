@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::clean::is_invisible;
 use super::figures;
 use crate::machine::Incident;
-use crate::model::{Cause, Evidence, GateAnswer, Reproduction, TestCounts, Verdict};
+use crate::model::{Cause, Evidence, Fix, GateAnswer, Reproduction, TestCounts, Verdict};
 
 /// The body: what broke, why, what changes, what was proven and measured, how to stop it; with `seen`,
 /// what came of it.
@@ -119,10 +119,15 @@ fn outcome(out: &mut String, evidence: &Evidence, verdict: &Verdict) -> std::fmt
 
 fn next(out: &mut String, incident: &Incident) -> std::fmt::Result {
     writeln!(out, "## What happens next\n")?;
-    writeln!(
-        out,
-        "It is merged when its checks pass, watched once it runs, and taken back when it makes things worse."
-    )?;
+    let digest = incident.fix().map(Fix::digest);
+    if digest.is_some_and(|digest| incident.case.offered(&digest).is_some()) {
+        writeln!(out, "A person merges it, or closes it: Aegis never merges a workflow.")?;
+    } else {
+        writeln!(
+            out,
+            "It is merged when its checks pass, watched once it runs, and taken back when it makes things worse."
+        )?;
+    }
     writeln!(
         out,
         "To stop it: delete the branch, cancel incident `{}`, or throw the kill switch.",

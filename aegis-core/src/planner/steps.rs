@@ -8,7 +8,7 @@ use super::engine::Known;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::IncidentId;
 use crate::machine::{Effect, Incident, Phase, Record, StageFailure};
-use crate::model::{Case, Cause, Fix, FixKind};
+use crate::model::{Case, Cause, Fix, FixKind, GateAnswer, GateReport, Isolation, Verification};
 use crate::policy::Question;
 use crate::stage::Rollout;
 
@@ -29,7 +29,8 @@ impl Driver {
                 let case = self.case(incident).await;
                 let call = async move { stages.diagnoser.diagnose(&case).await };
                 let done = self.read(incident, "diagnose", config.read_deadline, call).await?;
-                let found = |d| Record::Diagnosed(Box::new(d));
+                let engine = Arc::clone(&self.engine);
+                let found = |d| Record::Diagnosed(Box::new(engine.clean_diagnosis(d)));
                 self.record(incident, "diagnose", done.map(|r| r.map(found))).await
             }
             Effect::Draft => {
@@ -44,7 +45,12 @@ impl Driver {
             }
             Effect::Verify => {
                 let (case, fix) = (self.case(incident).await, current(incident)?);
-                let call = async move { stages.verifier.verify(&case, &fix).await };
+                let call = async move {
+                    match offer(&case, &fix) {
+                        Some(verification) => Ok(verification),
+                        None => stages.verifier.verify(&case, &fix).await,
+                    }
+                };
                 let done = self.read(incident, "verify", config.verify_deadline, call).await?;
                 let engine = Arc::clone(&self.engine);
                 let proven = |v| Record::Verified(Box::new(engine.clean_verification(v)));
@@ -194,6 +200,9 @@ async fn draft(case: &Case, fixes: &dyn crate::stage::FixGenerator) -> Result<Ve
     let Some(diagnosis) = &case.diagnosis else {
         return Err(Error::internal("a draft without a diagnosis"));
     };
+    if let Some(remedy) = diagnosis.offered() {
+        return Ok(vec![remedy.fix(&diagnosis.author)]);
+    }
     let mut candidates = Vec::new();
     if let Some(Cause::Release(release)) = diagnosis.likely().map(|h| &h.cause) {
         let title = format!("Take back release {}", release.revision.short());
@@ -203,6 +212,16 @@ async fn draft(case: &Case, fixes: &dyn crate::stage::FixGenerator) -> Result<Ve
     }
     candidates.extend(fixes.generate(case, diagnosis).await?);
     Ok(candidates)
+}
+
+/// What is known of a remedy that is offered: nothing here can try configuration, so that no verifier is
+/// asked and nothing is scored. What the repository runs on the proposal does, and a person looks.
+fn offer(case: &Case, fix: &Fix) -> Option<Verification> {
+    let base = case.offered(&fix.digest()).and(fix.patch())?.base.clone();
+    let why =
+        "a workflow can't be tried here: its own run on the proposal does that, and a person looks";
+    let gate = GateReport::new("trial", GateAnswer::Cap, why);
+    Some(Verification::new(fix.digest(), base, Isolation::External).with_gates(vec![gate]))
 }
 
 pub(super) fn current(incident: &Incident) -> Result<Fix> {

@@ -83,7 +83,7 @@ impl Driver {
         };
         let policy = &self.engine.policy;
         let digest = Policy::revert_digest(&commit);
-        let ceiling = policy.config().autonomy.of_service(incident.case.service.as_str());
+        let ceiling = policy.revert_ceiling(&incident.case);
         // A revision that was only seen running may be a later one of somebody else's.
         let named = incident.merged.is_none() || incident.merge_named;
         let allowed = match ceiling {

@@ -33,7 +33,8 @@ pub struct AutonomyRules {
     /// A ceiling by error class: the type of the exception that surfaced.
     #[serde(default)]
     pub errors: BTreeMap<String, Autonomy>,
-    /// A ceiling by path: a file or folder name, without its extension, anywhere in the path.
+    /// A ceiling by path: a file or folder name, without its extension, anywhere in the path. All of
+    /// `.github` has one that nothing raises: propose.
     #[serde(default = "sensitive_paths")]
     pub paths: BTreeMap<String, Autonomy>,
 }
@@ -84,8 +85,12 @@ impl AutonomyRules {
     }
 
     fn of_path(&self, path: &str) -> Option<Autonomy> {
+        let first = path.split('/').next().unwrap_or_default();
+        // What runs there has the repository's own rights: a person merges it, whatever the rules say.
+        let github = first.eq_ignore_ascii_case(".github").then_some(Autonomy::Propose);
         path.split('/')
             .filter_map(|part| self.paths.get(part.split('.').next().unwrap_or(part)).copied())
+            .chain(github)
             .min()
     }
 }

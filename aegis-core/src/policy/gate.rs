@@ -9,7 +9,9 @@ use super::{
     Secrets, SizeLimit, Standing, Tier, Tiers, Unicode, WeeklyFreeze, check_all,
 };
 use crate::id::{Confidence, Digest, Revision, Timestamp};
-use crate::model::{Case, Fix, FixKind, GateAnswer, GateReport, Isolation, Verification};
+use crate::model::{
+    Case, Diagnosis, Fix, FixKind, GateAnswer, GateReport, Isolation, Verification,
+};
 
 /// What a host allows. Autonomy has no default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,13 @@ impl PolicyConfig {
     #[must_use]
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Sets what no patch may touch.
+    #[must_use]
+    pub fn with_protected(mut self, protected: ProtectedPaths) -> Self {
+        self.protected = protected;
         self
     }
 
@@ -192,7 +201,10 @@ impl Policy {
         let tier = self.config.tiers.of(confidence);
         let ceiling = self.config.autonomy.of_fix(q.case, q.fix);
         let approved = q.approved == Some(&q.fix.digest());
-        let ruling = rule(&gates, tier, confidence, ceiling, approved);
+        // Nothing here could try it, so that its score says nothing: a person merges it or nobody does.
+        let judged = !self.config.protected.offers(q.case, q.fix);
+        let low = judged && tier == Tier::Low;
+        let ruling = rule(&gates, low.then_some(confidence), ceiling, approved);
         Decision {
             ruling,
             fix: q.fix.digest(),
@@ -246,7 +258,7 @@ impl Policy {
         standing: &Standing,
     ) -> Result<Clearance, Refusal> {
         self.open(Permit::Revert, standing)?;
-        let ceiling = self.config.autonomy.of_service(case.service.as_str());
+        let ceiling = self.revert_ceiling(case);
         let digest = Self::revert_digest(commit);
         if ceiling == Autonomy::Observe {
             let why = String::from("autonomy is Observe: nothing is changed, whoever approves");
@@ -258,6 +270,14 @@ impl Policy {
         }
         let (incident, base) = (case.incident.clone(), commit.clone());
         Ok(Clearance::mint(incident, digest, base, ceiling, Permit::Revert, self.digest.clone()))
+    }
+
+    /// How far taking back what a case merged may go: as far as its service, and no further than a
+    /// proposal where that was offered to a person.
+    pub fn revert_ceiling(&self, case: &Case) -> Autonomy {
+        let ceiling = self.config.autonomy.of_service(case.service.as_str());
+        let offered = case.diagnosis.as_ref().and_then(Diagnosis::offered);
+        offered.map_or(ceiling, |_| ceiling.min(Autonomy::Propose))
     }
 
     /// What a person approves to let `commit` be taken back.
@@ -346,8 +366,7 @@ fn deny(gate: &str, why: &str) -> GateReport {
 
 fn rule(
     gates: &[GateReport],
-    tier: Tier,
-    confidence: Confidence,
+    low: Option<Confidence>,
     ceiling: Autonomy,
     approved: bool,
 ) -> Ruling {
@@ -366,7 +385,7 @@ fn rule(
         if strictest == GateAnswer::Hold {
             return Ruling::Ask(reasons(GateAnswer::Hold));
         }
-        if tier == Tier::Low {
+        if let Some(confidence) = low {
             return Ruling::Ask(format!("confidence is low: {confidence}"));
         }
         if ceiling == Autonomy::Approve {

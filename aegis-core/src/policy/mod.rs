@@ -6,6 +6,8 @@ mod clearance;
 mod freeze;
 mod gate;
 mod guardrail;
+#[cfg(test)]
+mod remedy_tests;
 mod standing;
 #[cfg(test)]
 mod tests;

@@ -8,23 +8,23 @@ use crate::model::{Case, Fix, FixKind, GateAnswer, GateReport, Isolation, Score,
 use crate::patch::{Edit, Patch};
 use crate::testkit::mint;
 
-fn base() -> Revision {
+pub(super) fn base() -> Revision {
     Revision::new("b".repeat(40))
 }
 
-fn fix_of(path: &str) -> Fix {
+pub(super) fn fix_of(path: &str) -> Fix {
     let edit = Edit::Replace { path: path.into(), search: "a\n".into(), replace: "b\n".into() };
     Fix::new(FixKind::Patch(Patch::new(base(), vec![edit])), "Change a to b", "test")
 }
 
-fn proof(fix: &Fix, percent: u8, answer: GateAnswer) -> Verification {
+pub(super) fn proof(fix: &Fix, percent: u8, answer: GateAnswer) -> Verification {
     let share = Confidence::from_percent(percent);
     mint::verified(fix, &base())
         .with_gates(vec![GateReport::new("tests", answer, "said so")])
         .with_score(Score::new(share, share, share))
 }
 
-fn open() -> Standing {
+pub(super) fn open() -> Standing {
     Standing::new(Timestamp::from_ms(0), Some(Control::new()))
 }
 

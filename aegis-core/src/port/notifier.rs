@@ -42,6 +42,9 @@ pub struct Notice {
     pub next: Vec<String>,
     /// The verification's confidence, where there was one.
     pub confidence: Option<Confidence>,
+    /// A change that a person may apply, as a unified diff of at most 16 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
 }
 
 impl Notice {
@@ -64,6 +67,7 @@ impl Notice {
             undo: Vec::new(),
             next: Vec::new(),
             confidence: None,
+            diff: None,
         }
     }
 }

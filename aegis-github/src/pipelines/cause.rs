@@ -82,11 +82,12 @@ impl fmt::Display for Cause {
 }
 
 /// What an action, or the runner itself, says where a setting is missing.
-const SAID: [&str; 4] = [
+const SAID: [&str; 5] = [
     "Input required and not supplied",
     "Unable to resolve action",
     "Can't find 'action.yml'",
     "Unable to locate executable file",
+    "uses a deprecated version of",
 ];
 
 /// Why a run failed: how it ended, the job's step that failed, and what its log says; `None` for what

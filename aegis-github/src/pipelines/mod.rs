@@ -1,6 +1,7 @@
 //! Workflows of GitHub Actions: how they do, and what failed in them.
 
 mod cause;
+mod diagnose;
 mod events;
 mod metrics;
 mod runs;
@@ -18,6 +19,7 @@ use crate::client::Failure;
 use crate::repository::{GitHubRepository, escaped};
 
 pub use self::cause::{Cause, Conclusion, cause_of};
+pub use self::diagnose::PipelineDiagnoser;
 pub use self::events::PipelineEvents;
 
 /// The least time between two looks.
@@ -96,7 +98,7 @@ impl Pipelines {
     /// Whether a change of this file may ship by itself where it mends a pipeline: only settings that
     /// are data, which are `.ini`, `.json`, `.toml`, `.yaml` and `.yml` below a folder `config` at the
     /// top. What says how to build, to test or to ship never does: nothing of `.github`, no manifest,
-    /// no script.
+    /// no script. A workflow is proposed at most, see [`PipelineDiagnoser`].
     ///
     /// ```
     /// use aegis_github::Pipelines;

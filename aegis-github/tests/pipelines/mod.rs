@@ -1,6 +1,8 @@
 //! Workflow runs, as GitHub tells them.
 
 mod failures;
+mod handing;
+mod mending;
 mod rates;
 mod reading;
 mod told;

@@ -26,6 +26,7 @@ macro_rules! say {
             changed = ?$notice.changed,
             undo = ?$notice.undo,
             next = ?$notice.next,
+            diff = $notice.diff,
             confidence = $notice.confidence.map(tracing::field::display),
             "{}",
             $notice.title

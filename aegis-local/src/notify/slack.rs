@@ -27,6 +27,9 @@ pub(super) fn message(notice: &Notice) -> Value {
             blocks.push(section(&list(name, lines)));
         }
     }
+    if let Some(diff) = &notice.diff {
+        blocks.push(preformatted(diff));
+    }
     let mut foot = format!("incident {}", notice.incident);
     if let Some(confidence) = notice.confidence {
         foot.push_str(&format!(", confidence {confidence}"));
@@ -51,6 +54,13 @@ const fn mark(urgency: Urgency) -> &'static str {
 
 fn section(markdown: &str) -> Value {
     json!({ "type": "section", "text": text(markdown) })
+}
+
+/// Text as it is, with its line ends: in a block of rich text nothing is interpreted.
+fn preformatted(text: &str) -> Value {
+    let text = json!({ "type": "text", "text": cut(text, SECTION) });
+    let lines = json!({ "type": "rich_text_preformatted", "elements": [text] });
+    json!({ "type": "rich_text", "elements": [lines] })
 }
 
 /// `verbatim` keeps Slack from making links and mentions of what it finds.
@@ -131,11 +141,23 @@ mod tests {
     }
 
     #[test]
+    fn a_diff_is_shown_as_it_is() {
+        let mut n = notice();
+        let diff = "--- a/x.yml\n+++ b/x.yml\n@@ -1 +1 @@\n-a: <!here>\n+a: *b*\n";
+        n.diff = Some(diff.into());
+        let m = message(&n);
+        let block = &m["blocks"][1]["elements"][0];
+        assert_eq!(block["type"], "rich_text_preformatted");
+        assert_eq!(block["elements"][0], json!({ "type": "text", "text": diff }));
+    }
+
+    #[test]
     fn lengths_stay_within_what_slack_takes() {
         let mut n = notice();
         n.title = "é".repeat(5000);
         n.why = "<".repeat(5000);
         n.next = vec!["x".repeat(400); 100];
+        n.diff = Some("+\n".repeat(5000));
         let m = message(&n);
         let header = m["blocks"][0]["text"]["text"].as_str().unwrap();
         assert_eq!(header.chars().count(), HEADER);

@@ -89,6 +89,7 @@ pub(super) async fn incident(operator: &Operator, id: &IncidentId, as_json: bool
             "id": id, "service": incident.case.service, "phase": incident.phase.name(),
             "timeline": entries.iter().map(line).collect::<Vec<_>>(),
             "why": why, "changed": changed, "undo": undo, "next": next,
+            "diff": told.as_ref().and_then(|n| n.diff.as_deref()),
             "similar": incident.case.similar,
         }));
         return Ok(());
@@ -105,11 +106,18 @@ pub(super) async fn incident(operator: &Operator, id: &IncidentId, as_json: bool
         terminal.text(Tone::Faint, text);
     }
     let Some(told) = told else { return Ok(()) };
-    let parts = [("why", &[told.why][..]), ("changed", &told.changed), ("undo", &told.undo)];
+    let parts = [
+        ("why", std::slice::from_ref(&told.why)),
+        ("changed", &told.changed),
+        ("undo", &told.undo),
+    ];
     for (name, lines) in parts.into_iter().chain([("next", &told.next[..])]) {
         for line in lines.iter().filter(|line| !line.is_empty()) {
             terminal.text(Tone::Plain, format!("{name:>8}  {line}"));
         }
+    }
+    for line in told.diff.iter().flat_map(|diff| diff.lines()) {
+        terminal.text(Tone::Plain, format!("{:>8}  {line}", "diff"));
     }
     Ok(())
 }

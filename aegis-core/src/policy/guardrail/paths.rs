@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Guardrail, Touched, report};
-use crate::model::{Case, Fix, GateReport};
-use crate::patch::check_path;
+use crate::model::{Case, Fix, GateAnswer, GateReport};
+use crate::patch::{Edit, Patch, check_path};
 
 const GATE: &str = "protected-paths";
 
@@ -12,6 +12,18 @@ const GATE: &str = "protected-paths";
 /// files, and names that the interpreter or the test runner loads by itself.
 ///
 /// Names are compared without regard to case, as some file systems do.
+///
+/// How far a change of configuration may go, where a diagnosis has a
+/// [`Remedy`](crate::model::Remedy) for it:
+///
+/// | file | by default | with [`proposing_workflows`](Self::proposing_workflows) |
+/// |---|---|---|
+/// | a workflow, `.github/workflows/*.yml` or `*.yaml`, that exists | a diff in the hand-over | a proposal, that a person merges |
+/// | all else of `.github`: actions, settings, templates | a diff | a diff |
+/// | another pipeline's file, a manifest, a lock file, what configures tests | a diff | a diff |
+///
+/// Nothing of `.github` is ever merged by Aegis, whatever these lists, the autonomy and a person's
+/// approval say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -20,6 +32,9 @@ pub struct ProtectedPaths {
     pub folders: Vec<String>,
     /// Files, by name, in any folder; one `*` stands for anything.
     pub files: Vec<String>,
+    /// Whether a diagnosis's remedy may change workflows of GitHub, to be proposed and never merged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub propose_workflows: bool,
 }
 
 const FOLDERS: &[&str] = &[
@@ -111,7 +126,7 @@ const FILES: &[&str] = &[
 impl Default for ProtectedPaths {
     fn default() -> Self {
         let own = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();
-        Self { folders: own(FOLDERS), files: own(FILES) }
+        Self { folders: own(FOLDERS), files: own(FILES), propose_workflows: false }
     }
 }
 
@@ -128,6 +143,29 @@ impl ProtectedPaths {
     pub fn with_file(mut self, name: impl Into<String>) -> Self {
         self.files.push(name.into());
         self
+    }
+
+    /// Lets the remedy of a diagnosis change workflows of GitHub: it is proposed, and only a person
+    /// merges it. What ships it needs the right to write workflows.
+    #[must_use]
+    pub fn proposing_workflows(mut self) -> Self {
+        self.propose_workflows = true;
+        self
+    }
+
+    /// Whether a remedy may be offered: it changes workflows that exist, and nothing else.
+    pub(crate) fn may_offer(&self, remedy: &Patch) -> bool {
+        let mends = |edit: &Edit| {
+            let changes = matches!(edit, Edit::Replace { .. } | Edit::Hunk { .. });
+            changes && is_workflow(edit.path())
+        };
+        self.propose_workflows && !remedy.edits.is_empty() && remedy.edits.iter().all(mends)
+    }
+
+    /// Whether `fix` is the remedy of the case, and may be offered.
+    pub(crate) fn offers(&self, case: &Case, fix: &Fix) -> bool {
+        let remedy = case.offered(&fix.digest()).is_some();
+        remedy && fix.patch().is_some_and(|patch| self.may_offer(patch))
     }
 
     /// The rule that protects `path`, where one does.
@@ -152,6 +190,16 @@ impl ProtectedPaths {
     }
 }
 
+fn is_workflow(path: &str) -> bool {
+    let file = path.strip_prefix(".github/workflows/").unwrap_or_default();
+    let named = file.strip_suffix(".yml").or_else(|| file.strip_suffix(".yaml"));
+    named.is_some_and(|name| !name.is_empty() && !name.contains('/')) && check_path(path).is_ok()
+}
+
+fn held() -> GateReport {
+    GateReport::new(GATE, GateAnswer::Cap, "it changes a workflow, which only a person merges")
+}
+
 fn matches(rule: &str, name: &str) -> bool {
     let (rule, name) = (rule.to_lowercase(), name.to_lowercase());
     match rule.split_once('*') {
@@ -164,11 +212,17 @@ fn matches(rule: &str, name: &str) -> bool {
 }
 
 impl Guardrail for ProtectedPaths {
-    fn check(&self, _case: &Case, fix: &Fix) -> GateReport {
+    fn check(&self, case: &Case, fix: &Fix) -> GateReport {
+        if self.offers(case, fix) {
+            return held();
+        }
         self.about(fix.patch().into_iter().flat_map(|p| p.paths()))
     }
 
-    fn inspect(&self, _case: &Case, _fix: &Fix, touched: &Touched<'_>) -> GateReport {
+    fn inspect(&self, case: &Case, fix: &Fix, touched: &Touched<'_>) -> GateReport {
+        if self.offers(case, fix) && touched.changes.iter().all(|c| is_workflow(&c.path)) {
+            return held();
+        }
         self.about(touched.changes.iter().map(|c| c.path.as_str()))
     }
 }
