@@ -87,7 +87,7 @@ async fn diagnosed(files: &[(&str, &str)], jobs: Vec<Job>) -> Diagnosis {
     case.kind = IncidentKind::Pipeline;
     let (print, text) = told(&seen);
     let title = mint::redacted(text.lines().next().unwrap());
-    let symptom = Symptom::new(NOW, print.clone(), SignalKind::Pipeline, title);
+    let symptom = Symptom::new(NOW, print.clone(), SignalKind::Pipeline(None), title);
     case.symptoms = vec![symptom.with_detail(mint::redacted(text)).with_source(seen.source)];
     let diagnoser = PipelineDiagnoser::new(bed.fake.repository().await);
     diagnoser.diagnose(&case).await.unwrap()
