@@ -29,5 +29,8 @@ echo "== every call of every test held against GitHub's own description"
 ./scripts/npm-packages.sh
 AEGIS_GITHUB_DESCRIBED=1 cargo test --locked -p aegis-github --test main
 
+echo "== every scenario of make heal, by pull requests on what stands in for GitHub"
+AEGIS_ALL_SCENARIOS=1 cargo test --locked -p aegis-examples --test main by_pull_requests -- --nocapture
+
 echo "== every scenario of make heal, ten times in a row, then beside a process that takes a core"
 scripts/soak-heal.sh
