@@ -134,7 +134,13 @@ def of_aegis(run: Run, commit: Commit) -> bool:
 
 def check_tests(run: Run, folder: str) -> list[str]:
     """No commit of Aegis' touches a test; a revert may give back what its release changed."""
-    undoes = {revert: run.on_branch(bad) for row in run.rows for bad, revert in row.reverts}
+    undoes = {}
+    for row in run.rows:
+        for bad, revert in row.reverts:
+            taken = run.commits.get(revert)
+            # Where it comes by a pull request, its commit is what the merge brings.
+            for commit in (revert, *(taken.parents[1:] if taken else ())):
+                undoes[commit] = run.on_branch(bad)
     findings = []
     for commit in run.commits.values():
         if not of_aegis(run, commit):

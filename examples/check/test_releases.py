@@ -80,6 +80,34 @@ def test_a_revert_of_a_release_that_changed_a_test(world):
     assert world.check("release-raises-none") == 0
 
 
+def by_a_pull_request(world, given_back):
+    """A release that changed a test, reverted on a branch of its own that is merged."""
+    files = {"tests/test_shop.py": "assert 2\n", "shop/stock.py": "bad\n"}
+    row = scripts.released(world, "release-raises-none", revert={}, files=files)
+    back = {"shop/stock.py": broken("stock")} | given_back
+    at, branch = world.now - SLOT + 60, f"aegis/revert-{row['id']}"
+    world.git.commit(branch, back, at, "Revert", row["id"], reverts=row["release"])
+    subject = f"Merge {branch}"
+    row["reverted_by"] = world.git.commit("main", back, at, subject, row["id"], brings=branch)
+    world.visit("/stock", 0, SLOT, lambda t: 42 <= t < 62)
+
+
+def test_a_revert_by_a_pull_request_of_a_release_that_changed_a_test(world):
+    by_a_pull_request(world, {"tests/test_shop.py": "assert True\n"})
+    assert world.check("release-raises-none") == 0
+
+
+def test_a_revert_by_a_pull_request_that_changes_another_test(world, finds):
+    more = {"tests/test_shop.py": "assert True\n", "tests/test_more.py": "assert 3\n"}
+    by_a_pull_request(world, more)
+    finds(
+        world.check("release-raises-none"),
+        "changes tests/test_more.py",
+        "tests/test_more.py: a test file of the service",
+        "tests/test_more.py: a test file of the service",
+    )
+
+
 def test_a_release_that_came_back(world, finds):
     row = scripts.raises_none(world)
     files = {"shop/stock.py": "raises-none\n", "shop/shelf.py": "raises-none too\n"}
