@@ -1,0 +1,10 @@
+//! Aegis asks language models.
+//!
+//! [`model`] is what any provider's model is asked and answers, [`gemini`] the connection to Gemini.
+//! Text leaves only as [`Redacted`](aegis_core::redact::Redacted), and there is no connection without
+//! a [`DataPolicy`](gemini::DataPolicy).
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod gemini;
+pub mod model;

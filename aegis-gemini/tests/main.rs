@@ -1,0 +1,4 @@
+//! Gemini against a server that answers what a test says.
+#![allow(clippy::unwrap_used)]
+
+mod gemini;
