@@ -1,6 +1,7 @@
 //! Aegis asks language models.
 //!
-//! [`model`] is what any provider's model is asked and answers, [`gemini`] the connection to Gemini.
+//! [`model`] is what any provider's model is asked and answers, [`gemini`] the connection to Gemini,
+//! [`router`] decides which model is asked what, within quotas and budgets.
 //! Text leaves only as [`Redacted`](aegis_core::redact::Redacted), and there is no connection without
 //! a [`DataPolicy`](gemini::DataPolicy).
 #![forbid(unsafe_code)]
@@ -8,3 +9,4 @@
 
 pub mod gemini;
 pub mod model;
+pub mod router;

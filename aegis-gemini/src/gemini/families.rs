@@ -1,6 +1,7 @@
 //! The families of Gemini, as of November 2026.
 
 use crate::model::{Catalogue, Family, Price, Quota, Thinking};
+use crate::router::{Choice, QuotaDay, RouterConfig, Task};
 
 /// What is known of Gemini's models.
 ///
@@ -31,6 +32,25 @@ pub fn catalogue() -> Catalogue {
         lite("gemini-3.1-flash-lite", 30, true, Level, [250, 25, 1_500]),
         lite("gemini-2.5-flash-lite", 20, true, Budget, [100, 10, 400]),
     ])
+}
+
+/// Which of Gemini's models does what, all on `project`: fixes begin with the ablest, everything else
+/// with a small one.
+///
+/// ```
+/// use aegis_gemini::gemini::routes;
+/// use aegis_gemini::router::Task;
+/// let config = routes("main").with_day_cost(2_000_000);
+/// assert_eq!(config.tasks[&Task::Fix][0].model, "gemini-3.8-flash");
+/// assert_eq!(config.tasks[&Task::Judgement][0].model, "gemini-3.5-flash-lite");
+/// ```
+pub fn routes(project: &str) -> RouterConfig {
+    let choices = |models: [&str; 3]| models.map(|model| Choice::new(project, model));
+    let [able, less, lite, last] =
+        ["gemini-3.8-flash", "gemini-3.6-flash", "gemini-3.5-flash-lite", "gemini-3.1-flash-lite"];
+    RouterConfig::new(catalogue(), QuotaDay::UsPacific)
+        .with_task(Task::Fix, choices([able, less, lite]))
+        .with_others(choices([lite, last, able]))
 }
 
 /// Prices are in thousandths of a dollar for a million tokens.

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 pub use self::body::body;
 pub use self::config::{DataPolicy, GeminiConfig};
-pub use self::families::catalogue;
+pub use self::families::{catalogue, routes};
 use crate::model::{Answer, LanguageModel, Refusal, RefusalKind, Request};
 
 /// Characters that are kept of what Gemini says.
@@ -43,8 +43,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// # async fn run(key: String) -> aegis_core::Result<()> {
 /// let gemini = Gemini::new(GeminiConfig::new(key, DataPolicy::Paid))?;
 /// let question = Redactor::standard().redact_str("Why does the sky turn red?");
-/// let answer = gemini.complete("gemini-3.5-flash-lite", &Request::new(Default::default()).ask(question));
-/// println!("{}", answer.await?.text.expose());
+/// let request = Request::new(Default::default()).ask(question);
+/// let answer = gemini.complete("gemini-3.5-flash-lite", &request).await?;
+/// println!("{}", answer.text.expose());
 /// # Ok(())
 /// # }
 /// ```

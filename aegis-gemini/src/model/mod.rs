@@ -17,7 +17,7 @@ use async_trait::async_trait;
 /// # Contract
 ///
 /// One call is one request: an implementation repeats nothing and waits for no limit, since
-/// its caller does both and counts what goes out. It returns within
+/// [`Router`](crate::router::Router) does both and counts what goes out. It returns within
 /// [`Request::within`], and what it can't read is a [`Refusal`], never a panic.
 ///
 /// # Idempotency
