@@ -2,6 +2,7 @@
 
 mod folder;
 mod redact;
+mod request;
 mod rollback;
 mod sandbox;
 mod verify;
@@ -22,6 +23,13 @@ Usage: cargo run --release -p aegis-benches --bin evaluate -- COMMAND
   redact [--emails] [--ips] [--cards]
                   copies standard input to standard output without its secrets; the personal data that
                   is named goes too
+  gemini-request --model NAME --user TEXT [OPTIONS]
+                  prints the body that Gemini would be sent, as JSON; nothing is sent
+      --system TEXT       what the model is told to be and to do
+      --schema JSON       the JSON Schema of the answer
+      --output-tokens N   most tokens of the answer  [4096]
+      --temperature T, --seed N   left out where the model takes none
+      --effort EFFORT     least, low, medium or high: how much it thinks
   sandbox [OPTIONS] --workspace DIR -- CMD...
                   runs CMD in the sandbox, on a copy of DIR; prints one JSON object: exit, signal, ended
                   (exited, signalled, timed_out, exceeded), limit (the one that was reached), stdout and
@@ -84,6 +92,13 @@ fn run(words: &[&str]) -> Result<bool, Box<dyn Error>> {
                 };
             }
             redact::run(std::io::stdin().lock(), std::io::stdout().lock(), &redactor)?;
+        }
+        ["gemini-request", options @ ..] => {
+            let Some(options) = understood("gemini-request", request::Options::parse(options))
+            else {
+                return Ok(false);
+            };
+            println!("{:#}", request::run(&options)?);
         }
         ["sandbox", options @ ..] => {
             let Some(options) = understood("sandbox", sandbox::Options::parse(options)) else {

@@ -1,0 +1,5 @@
+//! Gemini against a server that answers what a test says, and the router against models that do.
+#![allow(clippy::unwrap_used)]
+
+mod gemini;
+mod router;
