@@ -42,15 +42,38 @@ async fn nothing_is_done_twice_where_github_makes_the_commits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heal_takes_few_calls() {
+    for (how, desk) in [("Git's objects", Desk::new().await), ("GitHub", Desk::signing().await)] {
+        let way = Way::new(desk).await;
+        way.desk.fake.calls();
+        way.merged().await;
+        way.desk.make_live().await;
+        let seen = way.look(EffectKind::Merge).await;
+        assert!(matches!(seen, Some(Rollout::Live { .. })), "{seen:?}");
+        way.desk.deployer.amend(&way.key(EffectKind::Submit), "It is kept.").await.unwrap();
+        let calls = way.desk.fake.calls();
+        println!("{} calls for one heal, its commit made by {how}", calls.len());
+        assert!(calls.len() < 40, "{calls:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_a_fix_is_said_where_it_is_shown_and_once() {
     let way = Way::new(Desk::new().await).await;
-    way.desk.fake.calls();
     way.merged().await;
-    way.desk.make_live().await;
-    let seen = way.look(EffectKind::Merge).await;
-    assert!(matches!(seen, Some(Rollout::Live { .. })), "{seen:?}");
+    let body = || way.desk.fake.inside().hub.pulls[0].body.clone();
+    let note = body().lines().next().unwrap().to_owned();
+    let key = way.key(EffectKind::Submit);
+    let other = mint::key(&way.case, 2, EffectKind::Submit);
+    way.desk.deployer.amend(&other, "Of another attempt.").await.unwrap();
+    assert!(body().ends_with("\nFor a test."), "{}", body());
+    for _ in 0..2 {
+        way.desk.deployer.amend(&key, "It is kept.").await.unwrap();
+        assert_eq!(body(), format!("{note}\nIt is kept."));
+    }
     let calls = way.desk.fake.calls();
-    println!("{} calls for one heal", calls.len());
-    assert!(calls.len() < 40, "{calls:#?}");
+    let amended = calls.iter().filter(|call| call.method == "PATCH").count();
+    assert_eq!(amended, 1, "{calls:#?}");
+    assert!(matches!(way.look(EffectKind::Merge).await, Some(Rollout::Merged { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread")]
