@@ -36,6 +36,13 @@ pub(super) struct Bed {
     id: IncidentId,
 }
 
+impl Drop for Bed {
+    fn drop(&mut self) {
+        // Its planner keeps what it is held by.
+        self.desk.fake.hold();
+    }
+}
+
 impl Bed {
     /// A crash that one fix is known for.
     pub(super) async fn new() -> Self {
