@@ -177,6 +177,18 @@ impl std::error::Error for Error {
     }
 }
 
+/// What is at the bottom of an error: where each one above it repeats the same, as an HTTP client's do
+/// with the address, that alone is said.
+///
+/// ```
+/// let full = std::io::Error::other("no space left");
+/// assert_eq!(aegis_core::error::root_cause(&full), "no space left");
+/// ```
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.last().map(ToString::to_string).unwrap_or_default()
+}
+
 impl From<std::io::Error> for Error {
     fn from(e: std::io::Error) -> Self {
         let kind = match e.kind() {

@@ -2,16 +2,10 @@
 
 use async_trait::async_trait;
 
+pub use super::or_else::OrElse;
 use crate::error::Result;
 use crate::model::{Case, Diagnosis};
 use crate::stage::Diagnoser;
-
-/// See [`or_else`].
-#[derive(Debug, Clone)]
-pub struct OrElse<A, B> {
-    first: A,
-    second: B,
-}
 
 /// Asks `first`; where its answer is inconclusive, or it fails, asks `second`.
 ///

@@ -1,4 +1,4 @@
-//! One fix generator, and another where the first has nothing to offer.
+//! One stage, and another where the first has nothing: of fix generators.
 
 use async_trait::async_trait;
 
@@ -6,11 +6,12 @@ use crate::error::Result;
 use crate::model::{Case, Diagnosis, Fix};
 use crate::stage::FixGenerator;
 
-/// See [`or_else`].
+/// Asks the second stage where the first has nothing: see [`fix::or_else`](super::fix::or_else) and
+/// [`diagnose::or_else`](super::diagnose::or_else).
 #[derive(Debug, Clone)]
 pub struct OrElse<A, B> {
-    first: A,
-    second: B,
+    pub(super) first: A,
+    pub(super) second: B,
 }
 
 /// Asks `first`; where it offers nothing that was not tried, or fails, asks `second`.

@@ -4,7 +4,7 @@
 //! have redacted that; here nothing relies on it.
 
 use super::engine::Engine;
-use crate::model::{Diagnosis, Fix, Remedy, Reproduction, Verification};
+use crate::model::{Diagnosis, Fix, Reproduction, Verification};
 use crate::stage::{Feedback, Rollout};
 
 /// Bytes of a title, of a reason, and of output.
@@ -20,12 +20,10 @@ impl Engine {
 
     /// Policy says here, once, whether a remedy is offered: the journal keeps it.
     pub(super) fn clean_diagnosis(&self, mut diagnosis: Diagnosis) -> Diagnosis {
-        if let Some(Remedy { title, meaning, diff, .. }) = &mut diagnosis.remedy {
-            *title = self.clean_title(title);
-            *meaning = self.clean(meaning, REASON);
-            *diff = self.clean(diff, OUTPUT);
-        }
         if let Some(remedy) = &mut diagnosis.remedy {
+            remedy.title = self.clean_title(&remedy.title);
+            remedy.meaning = self.clean(&remedy.meaning, REASON);
+            remedy.diff = self.clean(&remedy.diff, OUTPUT);
             let allowed = self.policy.config().protected.may_offer(&remedy.patch);
             remedy.offer(allowed);
         }

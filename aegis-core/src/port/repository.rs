@@ -56,12 +56,8 @@ pub trait Repository: std::fmt::Debug + Send + Sync + 'static {
 
     /// Who owns which files at that revision; nobody owns any where it does not say.
     async fn code_owners(&self, at: &Revision) -> Result<CodeOwners> {
-        let files = self.list(at).await?;
         for place in CodeOwners::PLACES {
-            if !files.iter().any(|file| file.regular && file.path == place) {
-                continue;
-            }
-            let content = self.read(at, place).await?.unwrap_or_default();
+            let Some(content) = self.read(at, place).await? else { continue };
             let small = content.len() <= CodeOwners::MOST_BYTES;
             let text = String::from_utf8_lossy(&content);
             return Ok(CodeOwners::parse(if small { &text } else { "" }));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aegis_core::error::root_cause;
 use aegis_core::{Error, Result};
 use async_trait::async_trait;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -145,7 +146,7 @@ impl Gemini {
                 return refuse(RefusalKind::Unreadable, &why);
             }
             Ok(Err(Broken::Unreached(e))) => {
-                let why = format!("Gemini can't be reached: {}", cause(&e));
+                let why = format!("Gemini can't be reached: {}", root_cause(&e));
                 return refuse(RefusalKind::Failed, &why);
             }
             Ok(Ok(came)) => came,
@@ -234,10 +235,4 @@ fn header(key: &str) -> Result<HeaderValue> {
 /// What Gemini says, as a part of one line.
 fn said(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID).collect()
-}
-
-/// What is at the bottom of it: each error above repeats the address.
-fn cause(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.last().map(ToString::to_string).unwrap_or_default()
 }

@@ -12,6 +12,7 @@ mod wire;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use aegis_core::error::root_cause;
 use aegis_core::{Error, Result};
 use bytes::Bytes;
 use http::header::{ETAG, HeaderValue, LINK};
@@ -319,7 +320,7 @@ impl GitHub {
                 return lost(Error::timeout(format!("{name}: no answer within {within:?}")));
             }
             Ok(Err(e)) => {
-                let say = format!("{name}: GitHub can't be reached: {}", cause(&e));
+                let say = format!("{name}: GitHub can't be reached: {}", root_cause(&e));
                 return lost(Error::unavailable(say));
             }
             // It would be as long again.
@@ -375,10 +376,4 @@ impl GitHub {
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is at the bottom of it: each error above repeats the address.
-fn cause(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.last().map(ToString::to_string).unwrap_or_default()
 }

@@ -9,10 +9,8 @@ use super::pull::Remote;
 /// Replaces what the pull request of `key` says, and keeps its note; one that says it already, or is
 /// not ours, stays as it is.
 pub(super) async fn amend(remote: &Remote, key: &EffectKey, body: &str) -> Result<()> {
-    let ours = remote.pulls(&key.branch()).await?.into_iter().find_map(|pull| {
-        let (note, _) = Note::read(pull.body.as_deref()?)?;
-        note.is_of(key).then_some((pull, note))
-    });
+    let pulls = remote.pulls(&key.branch()).await?;
+    let ours = pulls.into_iter().find_map(|pull| Note::on(pull, key));
     let Some((pull, note)) = ours else { return Ok(()) };
     let body = note.before(body);
     if pull.body.as_ref() != Some(&body) {

@@ -45,10 +45,9 @@ pub(super) async fn make(
     changes: &[Change],
     message: &str,
 ) -> Result<String> {
-    let message = &heard(message);
     let plain = changes.iter().all(|change| change.plain);
     let signed = match remote.signed && plain {
-        true => signed(remote, key, base.as_str(), changes, message).await?,
+        true => signed(remote, key, base.as_str(), changes, &heard(message)).await?,
         false => None,
     };
     let head = match signed {

@@ -40,10 +40,7 @@ pub(super) async fn find(remote: &Remote, key: &EffectKey) -> Result<Found> {
     let (key, branch) = (named(key), key.branch());
     let pulls = remote.pulls(&branch).await?;
     let taken = !pulls.is_empty();
-    let ours = pulls.into_iter().find_map(|pull| {
-        let (note, _) = Note::read(pull.body.as_deref()?)?;
-        note.is_of(&key).then_some((pull, note))
-    });
+    let ours = pulls.into_iter().find_map(|pull| Note::on(pull, &key));
     let Some((pull, note)) = ours else {
         return if taken { Ok(Found::Foreign) } else { bare(remote, &key, &branch).await };
     };

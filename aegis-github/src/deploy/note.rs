@@ -7,6 +7,8 @@ use aegis_core::EffectKey;
 use aegis_core::trailer::key_text;
 use serde::{Deserialize, Serialize};
 
+use super::pull::Pull;
+
 const BEFORE: &str = "<!-- aegis ";
 const AFTER: &str = " -->";
 /// Characters that GitHub takes in a body.
@@ -32,8 +34,14 @@ pub(super) struct Note {
 
 impl Note {
     /// Whether it is about this attempt.
-    pub(super) fn is_of(&self, key: &EffectKey) -> bool {
+    fn is_of(&self, key: &EffectKey) -> bool {
         self.key == key_text(key)
+    }
+
+    /// The pull request with its note, where that is about this attempt.
+    pub(super) fn on(pull: Pull, key: &EffectKey) -> Option<(Pull, Self)> {
+        let (note, _) = Self::read(pull.body.as_deref()?)?;
+        note.is_of(key).then_some((pull, note))
     }
 
     /// A body with this note before `text`.

@@ -127,9 +127,12 @@ impl Diagnoser for PythonDiagnoser {
         if let Some(requests) = &self.requests {
             diagnosis = diagnosis.with_triggers(trigger::triggers(requests.as_ref(), case).await?);
         }
-        // Whom to ask is good to know, and nothing depends on it.
-        let owners = self.repository.code_owners(&diagnosis.base).await.unwrap_or_default();
-        Ok(diagnosis.with_owners(&owners))
+        if matches!(diagnosis.likely().map(|h| &h.cause), Some(Cause::Code(_))) {
+            // Whom to ask is good to know, and nothing depends on it.
+            let owners = self.repository.code_owners(&diagnosis.base).await.unwrap_or_default();
+            diagnosis = diagnosis.with_owners(&owners);
+        }
+        Ok(diagnosis)
     }
 }
 
