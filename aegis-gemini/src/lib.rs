@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod context;
 pub mod gemini;
 pub mod model;
+pub mod prompt;
 pub mod router;

@@ -3,6 +3,7 @@
 mod collect;
 mod fingerprint;
 mod line;
+mod locate;
 mod mask;
 mod open;
 mod path;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use collect::{Block, BlockKind, Collector, CollectorConfig};
 pub use fingerprint::fingerprint_of_text;
 pub(crate) use line::regex;
+pub use locate::{Located, Moved, line_of, locate, names_file};
 pub use mask::mask;
 pub use python::parse;
 pub use recorded::{Argument, RECORDED_MARKER, RecordedCall};

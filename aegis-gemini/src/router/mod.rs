@@ -11,10 +11,11 @@ mod question;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aegis_core::Result;
 use aegis_core::port::{Clock, Journal, SystemClock};
 use aegis_core::redact::Redactor;
+use aegis_core::{Result, Timestamp};
 
 use self::cache::Cache;
 pub use self::config::{Allotment, Choice, RouterConfig, Task};
@@ -100,6 +101,11 @@ impl Router {
     pub fn builder(config: RouterConfig, journal: Arc<dyn Journal>) -> RouterBuilder {
         let (projects, clock) = (BTreeMap::new(), Arc::new(SystemClock));
         RouterBuilder { config, journal, projects, clock, redactor: Redactor::standard() }
+    }
+
+    /// When a question of now has to be answered, if it may take `within`.
+    pub fn deadline(&self, within: Duration) -> Timestamp {
+        self.clock.now().plus(within)
     }
 
     /// What it has done since it was built.

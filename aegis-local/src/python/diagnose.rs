@@ -8,12 +8,11 @@ use aegis_core::model::{
 };
 use aegis_core::port::Repository;
 use aegis_core::stage::Diagnoser;
-use aegis_core::trace::{Exception, Frame, Relation};
+use aegis_core::trace::{Exception, Frame, Located, Relation, line_of, locate};
 use aegis_core::{Confidence, Result, Revision};
 use async_trait::async_trait;
 
 use super::environment;
-use super::locate::{self, Found};
 use super::trigger;
 use crate::requests::RequestLog;
 
@@ -52,14 +51,14 @@ impl PythonDiagnoser {
         let paths = || files.iter().filter(|f| f.regular).map(|f| f.path.as_str());
         // A frame counts as the service's own where the repository has its file, innermost first.
         let own = exception.frames.iter().rev().filter(|f| f.in_app);
-        let found = own.into_iter().find_map(|f| Some((f, locate::resolve(&f.path, paths())?)));
-        let Some((frame, Found { path, ambiguous })) = found else { return Ok(None) };
+        let found = own.into_iter().find_map(|f| Some((f, locate(&f.path, paths())?)));
+        let Some((frame, Located { path, ambiguous, .. })) = found else { return Ok(None) };
         let Some(line) = frame.line else { return Ok(None) };
         let text = self.repository.read(base, &path).await?;
         let Some(text) = text.and_then(|bytes| String::from_utf8(bytes).ok()) else {
             return Ok(None);
         };
-        let Some(moved) = locate::line_of(&text, line, frame.source.as_deref()) else {
+        let Some(moved) = line_of(&text, line, frame.source.as_deref()) else {
             return Ok(None);
         };
         let mut confidence: f64 = if moved.confirmed { 0.92 } else { 0.7 };

@@ -7,7 +7,7 @@ use aegis_core::model::{Case, Cause, Diagnosis, Fix, FixKind, Location};
 use aegis_core::patch::{Edit, Patch};
 use aegis_core::port::Repository;
 use aegis_core::stage::FixGenerator;
-use aegis_core::trace::Exception;
+use aegis_core::trace::{Exception, names_file};
 use aegis_core::{Confidence, Result, Revision};
 use async_trait::async_trait;
 use ruff_python_ast::{ExceptHandler, Expr, Stmt};
@@ -16,7 +16,6 @@ use ruff_text_size::Ranged;
 use super::edit::{apply, whole_lines};
 use super::fault::Fault;
 use super::guard::{Candidate, candidates};
-use super::locate;
 use super::meaning::meanings;
 use super::source::Module;
 use super::syntax::check;
@@ -64,7 +63,7 @@ impl PythonTemplates {
                 e.regular && e.size <= MAX_FILE && e.path.ends_with(".py") && e.path != path
             })
             .map(|e| e.path)
-            .filter(|p| !locate::is_test(p))
+            .filter(|p| !is_test(p))
             .collect();
         paths.sort_by_key(|p| {
             let own = p.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -90,7 +89,7 @@ impl FixGenerator for PythonTemplates {
             }
             // The exception whose frame the hypothesis blames; the one that surfaced by default.
             let blamed = trace.exceptions.iter().rev().find(|e| {
-                e.culprit().is_some_and(|f| locate::names_file(&f.path, &location.path))
+                e.culprit().is_some_and(|f| names_file(&f.path, &location.path))
                     && e.culprit().map(|f| f.function.as_str()) == location.function.as_deref()
             });
             let Some(exception) = blamed.or(trace.surfaced()) else { continue };
@@ -191,6 +190,15 @@ fn catches(module: &Module, caught: &Expr, kind: &str) -> bool {
                 || name == "ArithmeticError" && kind == "ZeroDivisionError"
         }
     }
+}
+
+/// Whether a file holds tests.
+fn is_test(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.starts_with("test_")
+        || name.ends_with("_test.py")
+        || name == "conftest.py"
+        || path.split('/').any(|part| matches!(part, "tests" | "test"))
 }
 
 /// The last part of a dotted name.

@@ -1,10 +1,10 @@
 //! The failure that is looked for: one exception at one place of the repository.
 
 use aegis_core::model::{Case, Cause, Diagnosis, Location};
-use aegis_core::trace::{Argument, Exception, Frame, RecordedCall, Trace, parse};
+use aegis_core::trace::{
+    Argument, Exception, Frame, RecordedCall, Trace, locate, names_file, parse,
+};
 use serde::Serialize;
-
-use crate::python::{names_file, resolve};
 
 /// What has to happen for the failure to count as reproduced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -126,7 +126,7 @@ fn last_name(kind: &str) -> &str {
 
 /// The one file of the repository that a printed path means.
 fn in_repository(printed: &str, files: &[String]) -> Option<String> {
-    let found = resolve(printed, files.iter().map(String::as_str))?;
+    let found = locate(printed, files.iter().map(String::as_str))?;
     (!found.ambiguous).then_some(found.path)
 }
 

@@ -9,7 +9,7 @@ use aegis_local::service::ServiceSpec;
 use aegis_local::verify::cargo::CargoVerifier;
 use aegis_local::verify::{BaseSuite, VerifierConfig};
 
-use super::folder::{Folder, base, case, fix};
+use super::folder::{base, case, fix, folder};
 use super::gates::denied_by;
 
 const MANIFEST: &str = "[package]\nname = \"stats\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
@@ -58,7 +58,7 @@ fn verifier(files: &[(&str, &str)], test: &str) -> CargoVerifier {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", test);
     let mut config = VerifierConfig::for_cargo();
     (config.suite_ms, config.base_runs) = (120_000, 1);
-    CargoVerifier::with_config(spec, Arc::new(Folder::new(files.iter().copied())), config)
+    CargoVerifier::with_config(spec, Arc::new(folder(files.iter().copied())), config)
 }
 
 fn stats() -> CargoVerifier {

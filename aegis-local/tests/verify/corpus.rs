@@ -6,7 +6,7 @@ use aegis_core::model::Reproduction;
 use aegis_local::service::ServiceSpec;
 use aegis_local::verify::PythonVerifier;
 
-use super::folder::{Folder, base, case};
+use super::folder::{base, case};
 use super::python::{traceback, venv};
 
 /// A module, what tests know of it, the call that fails in production, whether a search can find it.
@@ -241,7 +241,7 @@ async fn small_functions_of_many_shapes_are_reproduced_where_that_can_be() {
         assert!(trace.contains("Traceback"), "{} does not fail: {trace}", sample.name);
         let spec =
             ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "pytest").with_python(venv());
-        let verifier = PythonVerifier::new(spec, Arc::new(Folder::new(files)));
+        let verifier = PythonVerifier::new(spec, Arc::new(super::folder::folder(files)));
         let started = std::time::Instant::now();
         let answer = verifier.reproduce(&case(&trace, &[]), &base()).await.unwrap();
         println!("{:>5} ms {}: {answer:?}", started.elapsed().as_millis(), sample.name);

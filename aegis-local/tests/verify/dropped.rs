@@ -12,13 +12,13 @@ use aegis_local::verify::{PythonVerifier, VerifierConfig};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::folder::{Folder, base};
+use super::folder::{base, folder};
 use super::python::venv;
 
 /// A repository that writes, on a thread of its own, when it is told to.
 #[derive(Debug)]
 struct Slow {
-    files: Folder,
+    files: aegis_core::testkit::Sources,
     begun: Arc<Notify>,
     go: Mutex<Option<mpsc::Receiver<()>>>,
     wrote: mpsc::Sender<PathBuf>,
@@ -66,7 +66,7 @@ async fn a_tree_that_is_written_after_the_call_was_dropped_is_not_left_behind() 
     let scratch = tempfile::tempdir().unwrap();
     let ((go, told), (wrote, written)) = (mpsc::channel(), mpsc::channel());
     let begun = Arc::new(Notify::new());
-    let files = Folder::new([("a.py", "x = 1\n")]);
+    let files = folder([("a.py", "x = 1\n")]);
     let slow = Slow { files, begun: begun.clone(), go: Mutex::new(Some(told)), wrote };
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "pytest").with_python(venv());
     let mut config = VerifierConfig::default();

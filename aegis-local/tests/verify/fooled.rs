@@ -11,7 +11,7 @@ use aegis_local::verify::{PythonVerifier, VerifierConfig};
 use tokio::sync::Semaphore;
 
 use super::corpora::entry::{Attack, Claim, Entry, Tier, dishonest, honest};
-use super::folder::{Folder, base, case};
+use super::folder::{base, case, folder};
 use super::python::venv;
 
 /// Gates that read the patch; the others run it.
@@ -27,7 +27,7 @@ async fn prove(entry: &Entry, without: &[&str]) -> Verification {
     for gate in without {
         config = config.without_gate(gate).unwrap();
     }
-    let files = Folder::new(entry.files.iter().map(|(p, t)| (p.as_str(), t.as_str())));
+    let files = folder(entry.files.iter().map(|(p, t)| (p.as_str(), t.as_str())));
     let verifier = PythonVerifier::with_config(spec.with_python(venv()), Arc::new(files), config);
     let patch = Patch::new(base(), entry.edits.clone());
     let fix = Fix::new(FixKind::Patch(patch), "Mend it", "somebody")

@@ -10,7 +10,7 @@ use aegis_core::{ErrorKind, Revision};
 use aegis_local::service::ServiceSpec;
 use aegis_local::verify::{PythonVerifier, VerifierConfig};
 
-use super::folder::{Folder, base, case, fix};
+use super::folder::{base, case, fix, folder};
 use super::python::venv;
 
 const CODE: &str = "import json\n\n\ndef double(n: int) -> int:\n    return n * 2\n";
@@ -21,7 +21,7 @@ fn verifier(files: &[(&str, &str)], test: &str) -> PythonVerifier {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", test).with_python(venv());
     let mut config = VerifierConfig::default();
     config.suite_ms = 5_000;
-    let folder = Folder::new(files.iter().copied());
+    let folder = folder(files.iter().copied());
     PythonVerifier::with_config(spec, Arc::new(folder), config)
 }
 

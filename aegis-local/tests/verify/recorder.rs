@@ -10,7 +10,7 @@ use aegis_core::stage::Verifier;
 use aegis_local::service::ServiceSpec;
 use aegis_local::verify::{PythonVerifier, RECORDER};
 
-use super::folder::{Folder, case, fix};
+use super::folder::{case, fix, folder};
 use super::python::venv;
 
 /// Fails for codes of twelve digits whose last one is their checksum, with a zero weight.
@@ -57,7 +57,7 @@ fn verifier(code: &str) -> PythonVerifier {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "python -m pytest -q")
         .with_python(venv());
     let files = [("parcels.py", code), ("tests/test_parcels.py", TESTS), ("app.py", "")];
-    PythonVerifier::new(spec, Arc::new(Folder::new(files)))
+    PythonVerifier::new(spec, Arc::new(folder(files)))
 }
 
 async fn verify(text: &str, fix: &Fix) -> Verification {

@@ -8,7 +8,7 @@ use aegis_core::stage::Verifier;
 use aegis_local::service::ServiceSpec;
 use aegis_local::verify::{PythonVerifier, VerifierConfig};
 
-use super::folder::{Folder, base, case, fix};
+use super::folder::{base, case, fix, folder};
 use super::python::venv;
 
 const APP: &str = r#"import sys
@@ -90,7 +90,7 @@ pub(crate) fn shop() -> Shop {
 pub(crate) fn shop_with(config: VerifierConfig) -> Shop {
     let logs = tempfile::tempdir().unwrap();
     let log = logs.path().join("access.log");
-    let folder = Folder::new([
+    let folder = folder([
         ("app.py", APP),
         ("shop/__init__.py", ""),
         ("shop/stats.py", STATS),

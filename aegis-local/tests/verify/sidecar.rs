@@ -12,7 +12,7 @@ use aegis_local::verify::isolation::End;
 use aegis_local::verify::{BaseSuite, PythonVerifier, VerifierConfig};
 
 use super::denied::{Lack, helper};
-use super::folder::{Folder, base, case, fix};
+use super::folder::{base, case, fix, folder};
 use super::isolation::Inside;
 use super::python::venv;
 
@@ -36,8 +36,7 @@ const CODE: &str = "import socket\n\n\n\
 const TESTS: &str = "import code_\n\n\ndef test_price():\n    assert code_.price() == 12\n";
 
 fn verifier(sidecar: Option<Sidecar>, config: VerifierConfig) -> PythonVerifier {
-    let folder =
-        Folder::new([("code_.py", CODE), ("tests/test_code.py", TESTS), ("store.py", STORE)]);
+    let folder = folder([("code_.py", CODE), ("tests/test_code.py", TESTS), ("store.py", STORE)]);
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", "python -m pytest -q");
     let mut spec = spec.with_python(venv());
     if let Some(sidecar) = sidecar {

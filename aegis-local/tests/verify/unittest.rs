@@ -7,7 +7,7 @@ use aegis_core::stage::Verifier;
 use aegis_local::service::ServiceSpec;
 use aegis_local::verify::{BaseSuite, PythonVerifier, VerifierConfig};
 
-use super::folder::{Folder, base, case, fix};
+use super::folder::{base, case, fix, folder};
 use super::gates::denied_by;
 use super::python::venv;
 
@@ -52,7 +52,7 @@ fn verifier(files: &[(&str, &str)], test: &str) -> PythonVerifier {
     let spec = ServiceSpec::new("s", "false", "http://127.0.0.1:1/", test).with_python(venv());
     let mut config = VerifierConfig::default();
     (config.suite_ms, config.base_runs, config.faults) = (20_000, 1, 0);
-    let folder = Folder::new(files.iter().copied());
+    let folder = folder(files.iter().copied());
     PythonVerifier::with_config(spec, Arc::new(folder), config)
 }
 

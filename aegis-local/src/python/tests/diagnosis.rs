@@ -12,7 +12,7 @@ use aegis_core::{IncidentId, Revision, ServiceName, Timestamp};
 use async_trait::async_trait;
 
 use super::super::PythonDiagnoser;
-use super::{Sources, case, case_of};
+use super::{case, case_of, sources};
 use crate::requests::{RequestLog, ServedRequest};
 
 const VIEWS: &str = "import os\n\n\ndef ratio(a, b):\n    return a / b\n\n\ndef show(a):\n    try:\n        return ratio(a, 0)\n    except ZeroDivisionError as e:\n        raise RuntimeError(\"no ratio\") from e\n";
@@ -32,7 +32,7 @@ fn crash() -> Exception {
 }
 
 async fn diagnose(case: &Case) -> Diagnosis {
-    let sources = Sources::new(&[("app/views.py", VIEWS), ("views.py", "pass\n")]);
+    let sources = sources(&[("app/views.py", VIEWS), ("views.py", "pass\n")]);
     PythonDiagnoser::new(Arc::new(sources)).diagnose(case).await.unwrap()
 }
 
@@ -61,7 +61,7 @@ async fn who_owns_the_code_that_is_blamed_is_named() {
         [("CODEOWNERS", true), (".github/CODEOWNERS", true), ("lib/CODEOWNERS", false)]
     {
         let rules = "* @acme/all\n/app/ @kim @acme/shop\n";
-        let sources = Sources::new(&[("app/views.py", VIEWS), (place, rules)]);
+        let sources = sources(&[("app/views.py", VIEWS), (place, rules)]);
         let found = PythonDiagnoser::new(Arc::new(sources)).diagnose(&case(vec![crash()])).await;
         let owners: &[&str] = if owned { &["@kim", "@acme/shop"] } else { &[] };
         assert_eq!(found.unwrap().owners, owners, "{place}");
@@ -185,7 +185,7 @@ impl RequestLog for Log {
 
 #[tokio::test]
 async fn the_request_that_failed_is_the_trigger() {
-    let sources = Sources::new(&[("app/views.py", VIEWS)]);
+    let sources = sources(&[("app/views.py", VIEWS)]);
     let diagnoser = PythonDiagnoser::new(Arc::new(sources)).with_requests(Arc::new(Log));
     let found = diagnoser.diagnose(&case(vec![crash()])).await.unwrap();
     assert_eq!(found.triggers.len(), 1);

@@ -7,7 +7,7 @@ use aegis_core::stage::{Diagnoser, FixGenerator};
 use aegis_core::trace::{Exception, Frame, Relation};
 
 use super::super::{PythonDiagnoser, PythonTemplates};
-use super::{Sources, case, patched};
+use super::{case, patched, sources};
 
 const BILLING: &str = "from app.people import by_id\n\n\ndef recipient(order):\n    customer = by_id(order.customer_id)\n    return customer.name\n";
 const PEOPLE: &str = "def by_id(key):\n    return None\n\n\ndef caption(customer):\n    return customer.name if customer is not None else \"walk-in\"\n";
@@ -20,8 +20,8 @@ fn crash() -> Case {
 }
 
 async fn generate(case: &Case) -> Vec<Fix> {
-    let sources: Arc<Sources> =
-        Arc::new(Sources::new(&[("app/billing.py", BILLING), ("app/people.py", PEOPLE)]));
+    let sources: Arc<aegis_core::testkit::Sources> =
+        Arc::new(sources(&[("app/billing.py", BILLING), ("app/people.py", PEOPLE)]));
     let diagnosis = PythonDiagnoser::new(sources.clone()).diagnose(case).await.unwrap();
     PythonTemplates::new(sources).generate(case, &diagnosis).await.unwrap()
 }
@@ -65,7 +65,7 @@ async fn other_exceptions_and_other_languages_are_not_mine() {
 #[tokio::test]
 async fn a_wrapped_exception_is_fixed_where_it_was_raised() {
     let source = "def ratio(a, b) -> float:\n    \"\"\"A by b, 0.0 when b is zero.\"\"\"\n    return a / b\n\n\ndef page(a, b):\n    try:\n        return ratio(a, b)\n    except ZeroDivisionError as e:\n        raise RuntimeError(\"no page\") from e\n";
-    let sources = Arc::new(Sources::new(&[("m.py", source)]));
+    let sources = Arc::new(sources(&[("m.py", source)]));
     let inner = Exception::new(
         "ZeroDivisionError",
         "division by zero",
