@@ -14,7 +14,8 @@ pub struct AdvisedBy<A, B> {
 }
 
 /// Judges by `floor`; `adviser` may tighten its verdict, explain it, or ask for more time, and
-/// never loosen it. An adviser that fails changes nothing.
+/// never loosen it. An adviser that fails changes nothing, and none is asked where the floor takes the
+/// release back: that does not wait for words.
 pub fn advised_by<A: RollbackJudge, B: RollbackJudge>(floor: A, adviser: B) -> AdvisedBy<A, B> {
     AdvisedBy { floor, adviser }
 }
@@ -23,6 +24,9 @@ pub fn advised_by<A: RollbackJudge, B: RollbackJudge>(floor: A, adviser: B) -> A
 impl<A: RollbackJudge, B: RollbackJudge> RollbackJudge for AdvisedBy<A, B> {
     async fn judge(&self, case: &Case, evidence: &Evidence) -> Result<Verdict> {
         let floor = self.floor.judge(case, evidence).await?;
+        if matches!(floor, Verdict::Rollback(_)) {
+            return Ok(floor);
+        }
         match self.adviser.judge(case, evidence).await {
             Ok(advice) => Ok(tighten(floor, advice)),
             Err(e) => {
@@ -85,6 +89,21 @@ mod tests {
                 assert!(both.grounds().confidence <= floor.grounds().confidence);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_rollback_of_the_floor_waits_for_no_advice() {
+        let mut floor = crate::stage::MockRollbackJudge::new();
+        let [.., rollback] = all(80);
+        floor.expect_judge().return_once(move |_, _| Ok(rollback));
+        // It expects no call.
+        let adviser = crate::stage::MockRollbackJudge::new();
+        let at = crate::id::Timestamp::from_ms(0);
+        let baseline = crate::model::Baseline::new(at, Vec::new());
+        let evidence = Evidence::new("r".into(), at, at, baseline);
+        let case = crate::testkit::mint::case("shop", "i1");
+        let verdict = advised_by(floor, adviser).judge(&case, &evidence).await;
+        assert!(matches!(verdict, Ok(Verdict::Rollback(_))), "{verdict:?}");
     }
 
     #[test]

@@ -80,12 +80,23 @@ pub struct Hypothesis {
     pub evidence: Vec<String>,
     /// How sure its author is.
     pub confidence: Confidence,
+    /// What a model said of its own confidence, before that was checked and calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Confidence>,
 }
 
 impl Hypothesis {
     /// Blames `cause`, with the reason and how sure its author is.
     pub fn new(cause: Cause, explanation: impl Into<String>, confidence: Confidence) -> Self {
-        Self { cause, explanation: explanation.into(), evidence: Vec::new(), confidence }
+        let (explanation, evidence) = (explanation.into(), Vec::new());
+        Self { cause, explanation, evidence, confidence, claimed: None }
+    }
+
+    /// Keeps what a model said of its own confidence.
+    #[must_use]
+    pub fn with_claimed(mut self, claimed: Confidence) -> Self {
+        self.claimed = Some(claimed);
+        self
     }
 
     /// Adds what supports it.

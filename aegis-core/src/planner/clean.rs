@@ -4,13 +4,16 @@
 //! have redacted that; here nothing relies on it.
 
 use super::engine::Engine;
-use crate::model::{Diagnosis, Fix, Reproduction, Verification};
+use crate::model::{Cause, Diagnosis, Fix, Reproduction, Verification};
 use crate::stage::{Feedback, Rollout};
 
 /// Bytes of a title, of a reason, and of output.
 const TITLE: usize = 200;
 const REASON: usize = 2_000;
 const OUTPUT: usize = 16 * 1_024;
+
+/// Quotes that are kept of one hypothesis.
+const EVIDENCE: usize = 32;
 
 impl Engine {
     /// Redacted, and at most `max` bytes.
@@ -20,6 +23,16 @@ impl Engine {
 
     /// Policy says here, once, whether a remedy is offered: the journal keeps it.
     pub(super) fn clean_diagnosis(&self, mut diagnosis: Diagnosis) -> Diagnosis {
+        for hypothesis in &mut diagnosis.hypotheses {
+            hypothesis.explanation = self.clean(&hypothesis.explanation, REASON);
+            hypothesis.evidence.truncate(EVIDENCE);
+            for quote in &mut hypothesis.evidence {
+                *quote = self.clean(quote, REASON);
+            }
+            if let Cause::Environment(look_at) = &mut hypothesis.cause {
+                *look_at = self.clean(look_at, REASON);
+            }
+        }
         if let Some(remedy) = &mut diagnosis.remedy {
             remedy.title = self.clean_title(&remedy.title);
             remedy.meaning = self.clean(&remedy.meaning, REASON);

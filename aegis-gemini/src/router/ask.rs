@@ -51,7 +51,9 @@ impl Router {
         let (mut last, mut refused) = (None, BTreeSet::new());
         for choice in self.config.tasks.get(&question.task).into_iter().flatten() {
             let Some(family) = self.config.catalogue.of(&choice.model) else { continue };
-            if refused.contains(&choice.project) || weakest.is_some_and(|w| family.strength <= w) {
+            let weak = weakest.is_some_and(|weakest| family.strength <= weakest);
+            let same = question.besides.as_ref() == Some(&choice.model);
+            if refused.contains(&choice.project) || weak || same {
                 continue;
             }
             match self.ask_one(choice, family, question, &mut left, &read).await? {

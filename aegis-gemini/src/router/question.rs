@@ -21,6 +21,8 @@ pub struct Question {
     pub deadline: Timestamp,
     /// A model whose answer was too weak: only abler ones are asked.
     pub above: Option<String>,
+    /// A model that is not asked: whose answer this is to check.
+    pub besides: Option<String>,
 }
 
 impl Question {
@@ -31,13 +33,21 @@ impl Question {
         request: Request,
         deadline: Timestamp,
     ) -> Self {
-        Self { task, version: version.into(), request, deadline, above: None }
+        let version = version.into();
+        Self { task, version, request, deadline, above: None, besides: None }
     }
 
     /// Asks only models that are abler than `model`, whose answer was too weak.
     #[must_use]
     pub fn above(mut self, model: impl Into<String>) -> Self {
         self.above = Some(model.into());
+        self
+    }
+
+    /// Asks any model but `model`, whose answer this is to check.
+    #[must_use]
+    pub fn besides(mut self, model: impl Into<String>) -> Self {
+        self.besides = Some(model.into());
         self
     }
 }
@@ -79,7 +89,7 @@ pub enum Unanswered {
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoneLeft(None) => f.write_str("no model of this task is able enough"),
+            Self::NoneLeft(None) => f.write_str("no model of this task may be asked that"),
             Self::NoneLeft(Some(last)) => write!(f, "no model of this task is left: {last}"),
             Self::Late => f.write_str("no model answered before the deadline"),
             Self::Blocked(refusal) | Self::Refused(refusal) => refusal.fmt(f),
