@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_core::Confidence;
 use aegis_core::machine::{Phase, Why};
+use aegis_core::model::{Case, Cause, Diagnosis, Hypothesis};
 use aegis_core::policy::{Autonomy, PolicyConfig};
+use aegis_core::stage::Diagnoser;
 use aegis_core::testkit::stages::{KnowsTheLine, Passes};
 use aegis_core::testkit::{Chaos, Mischief};
 
@@ -62,4 +65,33 @@ async fn a_blocked_thread_is_given_up_and_others_go_on() {
     let handle = builder.build().unwrap().start().unwrap();
     let id = bed.crash(&handle).await;
     bed.until(&handle, &id, Phase::Healed).await;
+}
+
+/// Quotes a secret in every text of its diagnosis.
+#[derive(Debug)]
+struct Leaks;
+
+#[async_trait::async_trait]
+impl Diagnoser for Leaks {
+    async fn diagnose(&self, _case: &Case) -> aegis_core::Result<Diagnosis> {
+        let text = || format!("password=hunter2 {}", "x".repeat(5_000));
+        let hypothesis =
+            Hypothesis::new(Cause::Environment(text()), text(), Confidence::from_percent(90))
+                .with_evidence(vec![text(); 100]);
+        Ok(Diagnosis::new("head".into(), "leaks", vec![hypothesis]))
+    }
+}
+
+#[tokio::test]
+async fn what_a_diagnosis_quotes_is_redacted_and_cut_before_it_is_kept() {
+    let bed = Bed::new();
+    let builder = bed.builder(PolicyConfig::new(Autonomy::Auto)).diagnoser(Leaks);
+    let handle = builder.build().unwrap().start().unwrap();
+    let id = bed.crash(&handle).await;
+    let incident = bed.until(&handle, &id, Phase::AwaitingHuman).await;
+    let kept = incident.case.diagnosis.unwrap();
+    let text = format!("{kept:?}");
+    assert!(!text.contains("hunter2") && text.contains("[redacted:"), "{text}");
+    assert_eq!(kept.hypotheses[0].evidence.len(), 32);
+    assert!(kept.hypotheses[0].explanation.len() <= 2_000);
 }
