@@ -14,6 +14,9 @@ use crate::model::{Answer, Effort, Family, Finish, Refusal, RefusalKind, Request
 /// Repeats of a request that failed, on one model.
 const REPEATS: u32 = 2;
 
+/// Bytes of an answer that its repair is shown.
+const REPEATED: usize = 32 * 1_024;
+
 /// What one model came to.
 enum Came<T> {
     Reply(Reply<T>),
@@ -88,6 +91,9 @@ impl Router {
             strip(&mut request);
         }
         let (mut repeats, mut waited) = (0, false);
+        if !fits(&request, family) {
+            return Ok(next(choice, RefusalKind::Invalid, "the request is too long for it"));
+        }
         loop {
             let now = self.clock.now();
             if now >= question.deadline {
@@ -223,7 +229,8 @@ impl Router {
     fn repair(&self, request: &mut Request, answer: &Answer, why: &str) {
         let say =
             format!("That answer can't be read: {why}. Give the whole answer again, as asked.");
-        request.turns.push(Turn::model(self.redactor.redact(&answer.text)));
+        let said = self.redactor.redact_capped(&answer.text, REPEATED);
+        request.turns.push(Turn::model(said));
         request.turns.push(Turn::user(self.redactor.redact_str(&say)));
     }
 }
@@ -246,6 +253,12 @@ fn lengthen(request: &mut Request, family: &Family) -> bool {
     }
     let less = request.effort.unwrap_or(Effort::Medium).less();
     request.effort.replace(less) != Some(less)
+}
+
+/// Whether a request and its answer have room in what the model can take in.
+fn fits(request: &Request, family: &Family) -> bool {
+    let most = most(request);
+    most.prompt.saturating_add(most.output) <= family.context_tokens
 }
 
 /// The most that a request may take. A token is three bytes of code or more; other scripts have fewer,

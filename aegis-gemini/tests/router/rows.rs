@@ -245,3 +245,32 @@ async fn the_same_question_is_asked_once_and_another_one_is_not_taken_for_it() {
         assert!(!none.ask(&question).await.unwrap().cached);
     }
 }
+
+#[tokio::test]
+async fn a_request_that_is_too_long_for_a_model_goes_to_the_next() {
+    let mut small = catalogue().of(LITE).unwrap().clone();
+    small.context_tokens = 6_000;
+    let mut config = config(&BOTH);
+    config.catalogue = catalogue().with(small);
+    let bed = Bed::new(config, []);
+    let mut question = bed.question(Task::Triage);
+    assert_eq!(bed.ask(&question).await.unwrap().choice.model, BOTH[0]);
+    question.request = question.request.ask(Redactor::standard().redact_str(&"a ".repeat(5_000)));
+    assert_eq!(bed.ask(&question).await.unwrap().choice.model, BOTH[1]);
+    assert_eq!(bed.asked().len(), 2, "nothing went to the small one in vain");
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_repeated_in_part() {
+    let bed = Bed::new(config(&BOTH), [say(&"no ".repeat(1_000_000))]);
+    bed.triage().await.unwrap();
+    let repair = &bed.requests()[1].1;
+    assert!(repair.turns[1].text.len() <= 32 * 1_024, "{}", repair.turns[1].text.len());
+}
+
+#[tokio::test]
+async fn who_is_checked_is_not_asked() {
+    let bed = Bed::new(config(&BOTH), []);
+    let question = bed.question(Task::Validation).besides(BOTH[0]);
+    assert_eq!(bed.ask(&question).await.unwrap().choice.model, BOTH[1]);
+}
