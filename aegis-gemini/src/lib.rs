@@ -10,3 +10,5 @@
 pub mod gemini;
 pub mod model;
 pub mod router;
+#[cfg(feature = "testkit")]
+pub mod testkit;

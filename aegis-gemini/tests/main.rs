@@ -3,3 +3,4 @@
 
 mod gemini;
 mod router;
+mod testkit;
