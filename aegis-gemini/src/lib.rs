@@ -21,3 +21,5 @@ pub mod gemini;
 pub mod model;
 pub mod prompt;
 pub mod router;
+#[cfg(feature = "testkit")]
+pub mod testkit;

@@ -6,3 +6,4 @@ mod diagnose;
 mod gemini;
 mod router;
 mod says;
+mod testkit;
