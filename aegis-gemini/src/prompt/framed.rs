@@ -87,10 +87,8 @@ impl Framer {
     /// The sections in their order; those without text are left out.
     pub fn frame(&self, sections: &[Section]) -> Framed {
         let there = || sections.iter().filter(|section| !section.text.trim().is_empty());
-        let marker = (0u32..)
-            .map(|draw| word(self.key.hash_one((draw, sections))))
-            .find(|word| !there().any(|section| section.text.contains(word.as_str())))
-            .unwrap_or_default();
+        let drawn = (0u32..).map(|draw| word(self.key.hash_one((draw, sections))));
+        let marker = unused(drawn, sections);
         let mut text = format!("The marker of this request is {marker}.\n");
         for Section { name, text: data } in there() {
             // Nothing fails that writes into a string.
@@ -100,6 +98,12 @@ impl Framer {
         text.push_str("\nThat is all of the data. Answer in the form that was asked for.\n");
         Framed { text: self.redactor.redact_str(&text), marker }
     }
+}
+
+/// The first word that is in none of the data.
+fn unused(words: impl Iterator<Item = String>, sections: &[Section]) -> String {
+    let used = |word: &str| sections.iter().any(|section| section.text.contains(word));
+    words.into_iter().find(|word| !used(word)).unwrap_or_default()
 }
 
 /// Sixteen letters.
@@ -130,6 +134,13 @@ mod tests {
         let marked = lines.iter().filter(|line| line.starts_with(&now)).count();
         assert_eq!(marked, 2, "{lines:?}");
         assert!(lines[3].starts_with(&before), "{lines:?}");
+    }
+
+    #[test]
+    fn a_word_that_is_in_the_data_is_no_marker() {
+        let words = ["aa", "bb", "cc"].map(String::from).into_iter();
+        let data = [Section::new("log", "x aa y"), Section::new("source", "bb")];
+        assert_eq!(unused(words, &data), "cc");
     }
 
     #[test]
