@@ -62,7 +62,8 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Stri
     serde_json::from_str(inside.trim()).map_err(|e| format!("it is no JSON of the schema: {e}"))
 }
 
-/// What an answer has to look like; a decision comes after what it rests on, and confidence last.
+/// What an answer has to look like; a decision comes after what it rests on, and confidence last. A model
+/// writes what is required first, in that order, so that all of it is.
 pub(super) fn schema() -> Value {
     let fields = [
         "evidence",
@@ -82,13 +83,13 @@ pub(super) fn schema() -> Value {
             "reasoning": {"type": "string"},
             "cause": {"type": "string", "enum": ["code", "release", "environment"]},
             "path": {"type": "string"},
-            "line": {"type": "integer", "minimum": 1},
+            "line": {"type": "integer", "minimum": 0},
             "function": {"type": "string"},
             "revision": {"type": "string"},
             "look_at": {"type": "string"},
             "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         },
-        "required": ["evidence", "reasoning", "cause", "confidence"],
+        "required": fields,
         "propertyOrdering": fields,
     });
     json!({

@@ -60,8 +60,9 @@ impl Ground<'_> {
             }
             Blamed::Release => Cause::Release(self.release(claim.revision.as_deref()?)?),
             Blamed::Environment => {
-                let look_at = claim.look_at.as_deref().unwrap_or(&claim.reasoning).trim();
-                Cause::Environment(cut(some(look_at)?, REASON))
+                let look_at = claim.look_at.as_deref().map(str::trim).and_then(some);
+                let look_at = look_at.or_else(|| some(claim.reasoning.trim()))?;
+                Cause::Environment(cut(look_at, REASON))
             }
         };
         let reason = some(claim.reasoning.trim()).unwrap_or(&evidence[0]);
