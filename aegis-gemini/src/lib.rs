@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 pub mod context;
+pub mod fix;
 pub mod gemini;
 pub mod model;
 pub mod prompt;

@@ -1,5 +1,6 @@
 //! Gemini against a server that answers what a test says, and the router against models that do.
 #![allow(clippy::unwrap_used)]
 
+mod fix;
 mod gemini;
 mod router;
