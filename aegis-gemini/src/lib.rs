@@ -17,6 +17,7 @@ pub mod advise;
 pub mod calibrate;
 pub mod context;
 pub mod diagnose;
+pub mod fix;
 pub mod gemini;
 pub mod model;
 pub mod prompt;

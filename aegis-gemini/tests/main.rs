@@ -3,6 +3,7 @@
 
 mod advise;
 mod diagnose;
+mod fix;
 mod gemini;
 mod router;
 mod says;
