@@ -3,7 +3,8 @@
 //! [`staging`] prepares a Python environment and the shop, a small web shop whose Git history is
 //! the same on every machine. [`traffic`] sends requests to a service and writes down the answers.
 //! [`heal`] plays `make heal` on them, [`terminal`] shows it, [`report`] reads its journal, [`operate`]
-//! is a person's hands on it, [`replicas`] are several processes on one.
+//! is a person's hands on it, [`replicas`] are several processes on one; [`chat`] is another provider of
+//! language models.
 //!
 //! ```no_run
 //! use aegis_examples::staging::{script, shop, venv};
@@ -24,6 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod chat;
 pub mod heal;
 pub mod operate;
 pub mod replicas;

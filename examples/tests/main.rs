@@ -10,6 +10,7 @@ mod history;
 mod inventory;
 mod mending;
 mod operate;
+mod own_model;
 mod readme;
 mod releases;
 mod replicas;

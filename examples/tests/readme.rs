@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each command, and where it is run: a file, and what in it runs the command.
-const RUN_BY: [(&str, &str, &str); 9] = [
+const RUN_BY: [(&str, &str, &str); 10] = [
     ("make heal", ".github/workflows/ci.yml", "- run: make heal"),
     ("make test", ".github/workflows/ci.yml", "- run: make test"),
     ("make check", ".github/workflows/ci.yml", "- run: make check"),
@@ -21,6 +21,11 @@ const RUN_BY: [(&str, &str, &str); 9] = [
         "cargo run -p aegis-examples --example replicas",
         "examples/tests/replicas.rs",
         "example(\"replicas\")",
+    ),
+    (
+        "cargo run -p aegis-examples --example own_model",
+        "examples/tests/own_model.rs",
+        "example(\"own_model\")",
     ),
     (
         "cargo run -p aegis-examples --example operate -- --help",
