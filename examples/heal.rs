@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use aegis_core::policy::Autonomy;
 use aegis_examples::heal::{self, Exit, Options, Scenario, Stopped, Theirs};
+use aegis_examples::staging::model::Which;
 use aegis_examples::staging::script::Bug;
+use aegis_gemini::gemini::DataPolicy;
 use lexopt::prelude::*;
 
 const HELP: &str = "\
@@ -26,6 +28,10 @@ Options:
   --watch SECS      how long a release is watched  [8 for the shop, else 300]
   --for SECS        the shop: give up after this long [240]; with --repo: stop after this long
                     [at an interrupt]
+  --model WHICH     who is asked for what no template knows: gemini, by the key in GEMINI_API_KEY; or,
+                    for the shop, stand-in, which plays a model on this machine  [nobody]
+  --data-policy P   what Google may do with what gemini is sent: paid, where the key is of a project
+                    that pays; may-train, where it may be of the free tier  [has to be said]
   -h, --help        this text
 
 The shop:
@@ -95,6 +101,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     let mut alone = Vec::new();
     // Whether a level of autonomy was said.
     let mut said = false;
+    let (mut model, mut policy) = (None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -103,6 +110,8 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("watch") => options.watch = Some(parser.value()?.parse()?),
             Long("real-time") => options.real_time = true,
             Long("github") => options.github = true,
+            Long("model") => model = Some(parser.value()?.string()?),
+            Long("data-policy") => policy = Some(data_policy(&parser.value()?.string()?)?),
             Long("allow-reduced") => options.allow_reduced = true,
             Long("scenarios") => options.scenarios = scenarios(&parser.value()?.string()?)?,
             Long("for") => options.limit = Some(parser.value()?.parse()?),
@@ -155,6 +164,10 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     if let Some((name, _)) = seconds.iter().find(|(_, seconds)| *seconds == Some(0)) {
         return Err(format!("--{name} needs at least one second").into());
     }
+    options.model = which(model.as_deref(), policy)?;
+    if options.model.is_none() && options.scenarios.contains(&Scenario::Model) {
+        return Err("the scenario model needs --model: gemini or stand-in".into());
+    }
     if theirs.repository.as_os_str().is_empty() {
         if let Some(name) = alone.first() {
             return Err(format!("--{name} belongs to a service of yours: add --repo DIR").into());
@@ -175,6 +188,9 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     if options.github {
         return Err("--github is for the shop alone: no stand-in is where your service is".into());
     }
+    if options.model == Some(Which::StandIn) {
+        return Err("--model stand-in is for the shop alone: it knows no bug of yours".into());
+    }
     if options.allow_reduced {
         return Err(
             "--allow-reduced is for the shop alone: a service of yours needs the sandbox".into()
@@ -192,6 +208,27 @@ fn autonomy(level: &str) -> Result<Autonomy, lexopt::Error> {
         "approve" => Ok(Autonomy::Approve),
         "auto" => Ok(Autonomy::Auto),
         other => Err(format!("no autonomy {other:?}: observe, propose, approve or auto").into()),
+    }
+}
+
+fn data_policy(name: &str) -> Result<DataPolicy, lexopt::Error> {
+    match name {
+        "paid" => Ok(DataPolicy::Paid),
+        "may-train" => Ok(DataPolicy::MayTrain),
+        other => Err(format!("no data policy {other:?}: paid or may-train").into()),
+    }
+}
+
+fn which(model: Option<&str>, policy: Option<DataPolicy>) -> Result<Option<Which>, lexopt::Error> {
+    match (model, policy) {
+        (None, None) => Ok(None),
+        (Some("stand-in"), None) => Ok(Some(Which::StandIn)),
+        (Some("gemini"), Some(policy)) => Ok(Some(Which::Gemini(policy))),
+        (Some("gemini"), None) => {
+            Err("--model gemini needs --data-policy: paid or may-train".into())
+        }
+        (None | Some("stand-in"), Some(_)) => Err("--data-policy is for --model gemini".into()),
+        (Some(other), _) => Err(format!("no model {other:?}: gemini or stand-in").into()),
     }
 }
 

@@ -31,6 +31,7 @@ pub use scenario::{Expected, Scenario};
 
 use crate::report;
 use crate::staging::hub::Hub;
+use crate::staging::model::Models;
 use crate::staging::script;
 use crate::terminal::{Terminal, Tone};
 use crate::traffic::{Totals, Traffic, TrafficConfig};
@@ -95,6 +96,8 @@ struct Stage {
     local: Local,
     /// What stands in for GitHub, where fixes are shipped there.
     hub: Option<Hub>,
+    /// Who is asked for what the embedded default does not know.
+    models: Option<Models>,
     /// Signals, where they end a run in order.
     interrupt: Option<Interrupt>,
 }
@@ -108,6 +111,12 @@ impl Stage {
     ) -> Result<Option<Self>, Failure> {
         let journal = SqliteJournal::create_or_open(scene.state.join("journal.db")).await?;
         let (journal, trouble) = Witness::of(Arc::new(journal));
+        let journal: Arc<dyn Journal> = journal;
+        let models = options.model.map(|which| Models::connect(which, &journal)).transpose()?;
+        if let Some(models) = &models {
+            let text = format!("a model is asked where no template helps: {}", models.place());
+            terminal.line(Tone::Plain, text);
+        }
         let mut interrupt = options.theirs.is_some().then(Interrupt::new).transpose()?;
         let local = scene.start_service(terminal, options).await?;
         if let Some(interrupt) = interrupt.as_mut().filter(|_| !scene.resumed) {
@@ -124,7 +133,7 @@ impl Stage {
             true => Some(scene.start_hub(terminal).await?),
             false => None,
         };
-        Ok(Some(Self { journal, trouble, local, hub, interrupt }))
+        Ok(Some(Self { journal, trouble, local, hub, models, interrupt }))
     }
 
     /// Looks after the service to the end of the run, ends it, and tells how it went.
@@ -145,6 +154,9 @@ impl Stage {
         story::tell(terminal, &report, totals.as_ref(), scene);
         if let Some(hub) = &self.hub {
             story::tell_pulls(terminal, hub, &scene.state)?;
+        }
+        if let Some(models) = &self.models {
+            story::tell_models(terminal, &models.figures());
         }
         if let Some(why) = self.trouble.borrow().clone() {
             return Err(format!("the journal can't be written: {why}").into());
@@ -178,7 +190,11 @@ impl Stage {
         };
         let policy = PolicyConfig::new(options.autonomy);
         let planner = scene.planner(&self.local, &self.journal, policy, &pace);
-        let handle = planner.notifier(Arc::new(LogNotifier::new())).build()?.start()?;
+        let planner = planner.notifier(Arc::new(LogNotifier::new()));
+        let handle = match &self.models {
+            Some(models) => models.planner(planner, &self.local)?.start()?,
+            None => planner.build()?.start()?,
+        };
         let run = story::LookAfter { local: &self.local, handle: &handle, scene, options };
         let played = run.until(terminal, interrupt, self.trouble.clone()).await;
         // What failed first is what is told.
@@ -202,7 +218,7 @@ impl Stage {
             Some(hub) => Arc::new(hub.deployer(self.local.running()).await?),
             None => Arc::clone(self.local.deployer()) as Arc<dyn Deployer>,
         };
-        let ground = (scene, &self.local);
+        let ground = (scene, &self.local, self.models.as_ref());
         let mut play = Play::new(terminal, ground, deployer, options, journal, traffic);
         play.plan(acts::policy(options)).await?;
         story::warm_up(play.terminal, &self.local, scene, play.pace.calm).await?;

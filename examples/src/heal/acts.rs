@@ -49,6 +49,7 @@ fn mended(scenario: Scenario, options: &Options) -> Vec<Bug> {
         Scenario::Propose => vec![Bug::Payment],
         Scenario::Budget => vec![Bug::Loyalty],
         Scenario::Storm => vec![Bug::Gauge],
+        Scenario::Model => vec![Bug::Unmendable],
         _ => Vec::new(),
     }
 }
@@ -59,6 +60,7 @@ async fn one(play: &mut Play<'_>, scenario: Scenario) -> Result<(), Failure> {
         Scenario::Trap => bugs::trap(play).await,
         Scenario::Futile => bugs::futile(play).await,
         Scenario::NoTemplate => bugs::handed_over(play, "no-template", Bug::Unmendable).await,
+        Scenario::Model => bugs::healed(play, "model", Bug::Unmendable).await,
         Scenario::FullPool => bugs::handed_over(play, "full-pool", Bug::Pool).await,
         Scenario::Flapping => bugs::flapping(play).await,
         Scenario::Freeze => holds::freeze(play).await,

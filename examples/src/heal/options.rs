@@ -8,6 +8,7 @@ use aegis_local::service::ServiceSpec;
 
 use super::pace::Pace;
 use super::scenario::Scenario;
+use crate::staging::model::Which;
 use crate::staging::script::Bug;
 
 /// What a run is told.
@@ -27,6 +28,8 @@ pub struct Options {
     pub real_time: bool,
     /// Whether the shop's fixes are shipped by pull requests, on what stands in for GitHub.
     pub github: bool,
+    /// Who writes fixes where no template can.
+    pub model: Option<Which>,
     /// How far Aegis may go.
     pub autonomy: Autonomy,
     /// Seconds that a release is watched.
@@ -99,6 +102,7 @@ impl Default for Options {
             bugs: Bug::CRASHES.to_vec(),
             real_time: false,
             github: false,
+            model: None,
             autonomy: Autonomy::Auto,
             watch: None,
             limit: None,
@@ -124,9 +128,17 @@ impl Options {
     pub fn scenarios(&self) -> Vec<Scenario> {
         let all = self.autonomy == Autonomy::Auto && self.bugs.len() == Bug::CRASHES.len();
         match &self.scenarios[..] {
-            [] if all => Scenario::ALL.to_vec(),
+            [] if all => Scenario::ALL.map(|scenario| self.with_model(scenario)).to_vec(),
             [] => vec![Scenario::CrashBugs],
-            named => named.to_vec(),
+            named => named.iter().map(|scenario| self.with_model(*scenario)).collect(),
+        }
+    }
+
+    /// What no template can mend, a model can.
+    fn with_model(&self, scenario: Scenario) -> Scenario {
+        match scenario {
+            Scenario::NoTemplate if self.model.is_some() => Scenario::Model,
+            other => other,
         }
     }
 

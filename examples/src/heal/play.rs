@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::forgetful::Forgetful;
 use super::pace::Pace;
 use super::{Failure, Options, RunFile, Scene, notes, story};
+use crate::staging::model::Models;
 use crate::staging::script::{self, Bug};
 use crate::terminal::{Terminal, Tone};
 use crate::traffic::Traffic;
@@ -41,6 +42,7 @@ pub(super) struct Play<'a> {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) run: RunFile,
     local: &'a Local,
+    models: Option<&'a Models>,
     traffic: Traffic,
     running: Option<Running>,
     /// When the incidents that are looked at began at the earliest.
@@ -52,7 +54,7 @@ pub(super) struct Play<'a> {
 impl<'a> Play<'a> {
     pub(super) fn new(
         terminal: &'a mut Terminal,
-        (scene, local): (&'a Scene, &'a Local),
+        (scene, local, models): (&'a Scene, &'a Local, Option<&'a Models>),
         deployer: Arc<dyn Deployer>,
         options: &'a Options,
         journal: Arc<dyn Journal>,
@@ -67,6 +69,7 @@ impl<'a> Play<'a> {
             journal,
             run: scene.run.clone(),
             local,
+            models,
             traffic,
             running: None,
             since: Timestamp::from_ms(0),
@@ -80,8 +83,11 @@ impl<'a> Play<'a> {
         let (notes, notices) = notes::Notes::new();
         let deployer = self.deployer.clone();
         let builder = self.scene.planner(self.local, &self.journal, policy, &self.pace);
-        let planner = builder.deployer(deployer).notifier(Arc::new(notes)).build()?;
-        let handle = planner.start()?;
+        let builder = builder.deployer(deployer).notifier(Arc::new(notes));
+        let handle = match self.models {
+            Some(models) => models.planner(builder, self.local)?.start()?,
+            None => builder.build()?.start()?,
+        };
         let changes = handle.changes();
         self.running = Some(Running { handle, changes, notices });
         Ok(())

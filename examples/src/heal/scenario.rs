@@ -13,6 +13,8 @@ pub enum Scenario {
     Futile,
     /// A bug that no template can mend.
     NoTemplate,
+    /// The same, where a model writes fixes as well; played in its place.
+    Model,
     /// Trouble that is no bug of the code.
     FullPool,
     /// An error that comes and goes.
@@ -48,7 +50,7 @@ pub enum Scenario {
 pub type Expected = (&'static str, Phase, usize);
 
 impl Scenario {
-    /// All of them, in the order in which they are played. People's releases come last: for a quarter
+    /// All of them but [`Model`](Self::Model), in the order in which they are played. People's releases come last: for a quarter
     /// of an hour after one, an error that nobody had seen is blamed on it.
     pub const ALL: [Self; 18] = [
         Self::CrashBugs,
@@ -79,6 +81,7 @@ impl Scenario {
             Self::Trap => "trap",
             Self::Futile => "futile",
             Self::NoTemplate => "no-template",
+            Self::Model => "model",
             Self::FullPool => "full-pool",
             Self::Flapping => "flapping",
             Self::Freeze => "freeze",
@@ -99,7 +102,8 @@ impl Scenario {
     /// The scenario of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+        let all = Self::ALL.into_iter().chain([Self::Model]);
+        all.into_iter().find(|scenario| scenario.name() == name)
     }
 
     /// What a person watching reads when it begins.
@@ -109,6 +113,7 @@ impl Scenario {
             Self::Trap => "a fix that is right by every test, and makes production worse",
             Self::Futile => "a fix that is merged and changes nothing",
             Self::NoTemplate => "a bug that no template can mend",
+            Self::Model => "a bug that no template can mend, and a model that can",
             Self::FullPool => "a full connection pool: no bug of the code",
             Self::Flapping => "an error that comes back after every fix",
             Self::Freeze => "a fix in a freeze of merges",
@@ -140,6 +145,7 @@ impl Scenario {
             }
             Self::Futile => &[("futile", Phase::RolledBack, 1)],
             Self::NoTemplate => &[("no-template", Phase::AwaitingHuman, 0)],
+            Self::Model => &[("model", Phase::Healed, 1)],
             Self::FullPool => &[("full-pool", Phase::AwaitingHuman, 0)],
             Self::Flapping => &[("flapping", Phase::AwaitingHuman, 2)],
             Self::Freeze => &[("freeze", Phase::Healed, 1)],
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_scenario_is_found_by_its_name() {
-        for scenario in Scenario::ALL {
+        for scenario in Scenario::ALL.into_iter().chain([Scenario::Model]) {
             assert_eq!(Scenario::from_name(scenario.name()), Some(scenario));
         }
     }

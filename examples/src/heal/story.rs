@@ -9,6 +9,7 @@ use aegis_core::model::Cause;
 use aegis_core::planner::{Change, Handle};
 use aegis_core::policy::Autonomy;
 use aegis_core::{EffectKind, Revision};
+use aegis_gemini::router::Figures;
 use aegis_local::local::Local;
 use aegis_local::verify::BaseSuite;
 use tokio::sync::broadcast::error::RecvError;
@@ -295,6 +296,19 @@ fn cells(row: &Row) -> Vec<String> {
         row.confidence.map_or(String::from("-"), |c| format!("{:.1}%", c * 100.0)),
         row.branch.clone().unwrap_or_else(|| String::from("-")),
     ]
+}
+
+/// What models were asked, and what that cost.
+pub(super) fn tell_models(terminal: &mut Terminal, figures: &Figures) {
+    // Six digits hold any bill of a run.
+    #[allow(clippy::cast_precision_loss)]
+    let dollars = figures.cost as f64 / 1e6;
+    let lite = figures.lite_share().unwrap_or_default() * 100.0;
+    let text = format!(
+        "models: {} requests, {lite:.0}% of them to a small one, {} answers kept, ${dollars:.4}",
+        figures.requests, figures.cached
+    );
+    terminal.line(Tone::Faint, text);
 }
 
 /// The shop: exactly the incidents that its scenarios should leave, each ended as it should. A service

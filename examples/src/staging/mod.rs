@@ -3,6 +3,7 @@
 mod error;
 pub mod hub;
 mod mail;
+pub mod model;
 pub mod release;
 pub mod script;
 pub mod shop;

@@ -78,6 +78,13 @@ async fn taken_back(play: &mut Play<'_>, bug: Bug) -> Result<(), Failure> {
     play.until_in(Phase::RolledBack).await.map(drop)
 }
 
+/// What somebody can mend.
+pub(super) async fn healed(play: &mut Play<'_>, row: &str, bug: Bug) -> Result<(), Failure> {
+    play.mark(row)?;
+    play.visitors(&[bug]);
+    play.until_in(Phase::Healed).await.map(drop)
+}
+
 /// What nobody but a person can mend.
 pub(super) async fn handed_over(play: &mut Play<'_>, row: &str, bug: Bug) -> Result<(), Failure> {
     play.mark(row)?;

@@ -66,7 +66,7 @@ def pair(listed: str) -> tuple[Product, Product]:
 /// Answers a question: about fixes wrongly first, in the form, in the file and in what it does, and
 /// rightly once it is told what came of that.
 pub(super) fn answer(asked: &Asked) -> Said {
-    let is = |prompt: Prompt| asked.system == prompt.system();
+    let is = |prompt: Prompt| asked.system.starts_with(&prompt.system());
     if is(Prompt::DIAGNOSIS) {
         return Said::json(&json!({"hypotheses": []}));
     }
