@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +24,8 @@ class Request:
     status: int | None
     body: str | None = None
     ms: float | None = None
+    # The status that refuses it, where refusing it is right.
+    refusal: int | None = None
 
     @property
     def route(self) -> str:
@@ -37,8 +39,15 @@ class Request:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the service did what it was asked."""
-        return self.status is not None and 200 <= self.status < 300
+        """Whether the service did what it was asked, or refused what it has to refuse."""
+        if self.status is None:
+            return False
+        return 200 <= self.status < 300 or self.status == self.refusal
+
+
+def with_refusals(requests: list[Request], refusals: dict[str, int]) -> list[Request]:
+    """The requests, those that have to be refused by the status that does it."""
+    return [replace(one, refusal=refusals.get(one.path)) for one in requests]
 
 
 def read_transcript(path: Path) -> list[Request]:

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import ledger
 import scenarios
 from errors import check_errors, check_logs
-from evidence import Unreadable, read_access_log, read_transcript
+from evidence import Unreadable, read_access_log, read_transcript, with_refusals
 from fixes import check_branches, check_report, check_unmoved
-from report import WANTED, check_wanted, read_rows
+from report import ASKED_FOR, WANTED, check_wanted, read_rows
 from repository import Repository
 from routes import (
     Limits,
@@ -95,12 +95,13 @@ def check_scenarios(
     if not options.report:
         raise Unreadable("the scenarios' rows are in the report: name it with --report")
     rows = read_rows(options.report)
-    sent, logged = read(options)
     listed, by_file = read_routes(options.routes)
-    unknown = [name for name in options.scenarios if name not in WANTED]
+    sent, logged = read(options)
+    known = WANTED | ASKED_FOR
+    unknown = [name for name in options.scenarios if name not in known]
     if unknown:
         raise Unreadable(f"there is no scenario {', '.join(unknown)}")
-    wanted = {name: WANTED[name] for name in options.scenarios} or WANTED
+    wanted = {name: known[name] for name in options.scenarios} or WANTED
 
     run = Run(repo, base, options.branch, rows, sent, logged, limits, listed, by_file)
     merges = sum(commit.merges for commit in run.released)
@@ -144,8 +145,10 @@ def as_route(text: str) -> str:
 
 def read(options: argparse.Namespace) -> tuple[list, list]:
     """The transcript and the access log."""
-    sent = read_transcript(options.transcript)
-    logged = read_access_log(options.access_log)
+    told = read_json(options.routes) if options.scenarios is not None else {}
+    refusals = told.get("refusals", {})
+    sent = with_refusals(read_transcript(options.transcript), refusals)
+    logged = with_refusals(read_access_log(options.access_log), refusals)
     if not sent:
         raise Unreadable(f"{options.transcript} holds no request")
     return sent, logged

@@ -107,9 +107,11 @@ class Played:
         self.rows: list[dict] = []
         self.routes: dict[str, list[str]] = {}
         self.files: dict[str, list[str]] = {}
+        self.refusals: dict[str, int] = {}
         self.expected: dict[str, dict] = {}
         self.log: list[str] | None = None
         self.now = 0.0
+        self.answer = 200
 
     def begin(self, *files: str) -> float:
         """The next scenario's time, its files in place before it."""
@@ -179,7 +181,7 @@ class Played:
         self.expected[path] = {"path": path}
         at = start + 0.5
         while at < stop:
-            status = 500 if fails(at) else 200
+            status = 500 if fails(at) else self.answer
             body = json.dumps({"error": "x"} if fails(at) else {"path": path})
             asked = {"at": at, "method": "GET", "path": path, "status": status}
             self.requests.append(asked | {"ms": ms(at), "body": body})
@@ -207,7 +209,7 @@ class Played:
         self.requests.sort(key=lambda row: row["at"])
         lines = [json.dumps(row | {"at": iso(row["at"])}) for row in self.requests]
         log = [logged(row) for row in self.requests] if self.log is None else self.log
-        routes = {"scenarios": self.routes, "files": self.files}
+        routes = {"scenarios": self.routes, "files": self.files, "refusals": self.refusals}
         report = {"incidents": [told(row) for row in self.rows]}
         return heal_check.main(
             [

@@ -30,6 +30,9 @@ WANTED = {
     "bug-in-storm": 1,
 }
 
+# Those that a run has only where it is asked for them.
+ASKED_FOR = {"model": 1}
+
 
 @dataclass(frozen=True)
 class Submission:

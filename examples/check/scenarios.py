@@ -196,6 +196,7 @@ RULES: dict[str, tuple[tuple[str, ...], Callable[[Run, Row], Found]]] = {
     "storm-one-error": (ANY, one_error),
     "storm": (ANY, storm),
     "bug-in-storm": (("Healed",), bug_in_storm),
+    "model": (("Healed",), crash),
 }
 
 

@@ -218,3 +218,13 @@ def test_something_in_git_of_one_error(world, finds):
     row = scripts.one_error(world)
     world.offer(row, {"shop/guess.py": "guess\n"}, 30)
     finds(world.check("storm-one-error"), "there may be nothing in Git for it")
+
+
+def test_what_has_to_be_refused_is_healed_by_a_refusal(world, finds, capsys):
+    world.answer = 400
+    scripts.healed(world, "model")
+    finds(world.check("model"), "it never recovered")
+    world.refusals = {"/model-0": 400}
+    assert world.check("model") == 0, capsys.readouterr().out
+    world.refusals = {"/model-0": 404}
+    finds(world.check("model"), "it never recovered")

@@ -106,15 +106,16 @@ fn every_scenario_ends_as_it_should_and_an_independent_checker_agrees() {
     assert_eq!(run.check(&arguments), "", "{}", run.screen());
 }
 
-/// Every scenario by pull requests where `AEGIS_ALL_SCENARIOS` is set, else one of each kind.
+/// Every scenario by pull requests where `AEGIS_ALL_SCENARIOS` is set, else one of each kind, and the
+/// bug that no template can mend, with a model.
 #[test]
 fn scenarios_end_as_they_should_by_pull_requests_on_what_stands_in_for_github() {
     let all = std::env::var_os("AEGIS_ALL_SCENARIOS").is_some();
-    let kinds = ["crash-bugs", "trap", "propose", "release-raises-none"];
+    let kinds = ["crash-bugs", "trap", "propose", "model", "release-raises-none"];
     let (run, list) = (Run::new(), kinds.join(","));
     let mut arguments = vec!["--github"];
     if !all {
-        arguments.extend(["--scenarios", list.as_str()]);
+        arguments.extend(["--model", "stand-in", "--scenarios", list.as_str()]);
     }
     let status = run.start(&arguments).wait().unwrap();
     assert!(status.success(), "{}", run.screen());
@@ -128,6 +129,15 @@ fn scenarios_end_as_they_should_by_pull_requests_on_what_stands_in_for_github() 
     let page = std::fs::read_to_string(run.state().join("pulls/1.md")).unwrap();
     for part in ["## What broke", "## What was proven", "```mermaid", "It is kept."] {
         assert!(page.contains(part), "{part}: {page}");
+    }
+    if !all {
+        // It answered in no form, for the wrong file, and with a fix that failed, before it was right.
+        let screen = run.screen();
+        let (failing, right) =
+            ("Verifying      Read a list of one", "Verifying      Refuse a compa");
+        let found = |part| screen.find(part).unwrap_or_else(|| panic!("{part}: {screen}"));
+        assert!(found(failing) < found(right), "{screen}");
+        assert!(screen.contains("models: "), "{screen}");
     }
 }
 
