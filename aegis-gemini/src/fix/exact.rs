@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use aegis_core::patch::{Edit, FileChange, Tier, apply};
 use similar::{DiffOp, TextDiff};
 
+/// Most lines around a place that tell it from others.
+const AROUND: usize = 40;
+
 /// Lines of one file that change: those of before, and what takes their place.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -62,26 +65,25 @@ fn places(old: &[&str], new: &[&str]) -> Vec<Place> {
     all
 }
 
-/// The place with lines around it until it stands only once in the file.
+/// The place with lines around it until it stands only once in the file, or is too long.
 fn alone(mut place: Place, old: &[&str], new: &[&str]) -> Place {
-    let text = |line: &&str| line.trim_end_matches(['\r', '\n']).to_owned();
-    let all: Vec<String> = old.iter().map(text).collect();
-    let mut upwards = true;
-    loop {
+    let all: Vec<&str> = old.iter().map(|line| line.trim_end_matches(['\r', '\n'])).collect();
+    for added in 0..AROUND {
         let (from, to) = place.old;
         let search = &all[from..to];
-        let times = all.windows(search.len().max(1)).filter(|window| *window == search).count();
+        let mut places = all.windows(search.len().max(1)).filter(|window| *window == search);
+        let once = places.next().is_some() && places.next().is_none();
         let (up, down) = (from > 0, to < all.len());
-        if !search.is_empty() && times == 1 || !(up || down) {
+        if once || !(up || down) {
             return place;
         }
-        if up && (upwards || !down) {
+        if up && (added % 2 == 0 || !down) {
             (place.old.0, place.new.0) = (from - 1, place.new.0.saturating_sub(1));
         } else {
             (place.old.1, place.new.1) = (to + 1, (place.new.1 + 1).min(new.len()));
         }
-        upwards = !upwards;
     }
+    place
 }
 
 fn replace(path: &str, place: Place, old: &[&str], new: &[&str]) -> Edit {
@@ -95,7 +97,7 @@ fn replace(path: &str, place: Place, old: &[&str], new: &[&str]) -> Edit {
     Edit::Replace { path: path.to_owned(), search: ended(search), replace: ended(replace) }
 }
 
-/// Byte for byte, where the end of the last line changes.
+/// Byte for byte and by its line, where ends of lines change or too many lines are alike.
 fn hunk(path: &str, place: Place, old: &[&str], new: &[&str]) -> Edit {
     Edit::Hunk {
         path: path.to_owned(),
@@ -150,6 +152,13 @@ mod tests {
     fn an_end_of_the_last_line_that_changes_takes_a_hunk() {
         let (before, after) = ("a\n\nb", "a\n");
         assert!(matches!(&of(before, after)[..], [Edit::Hunk { line: 2, .. }]));
+    }
+
+    #[test]
+    fn a_place_among_many_lines_that_are_alike_takes_a_hunk() {
+        let lines = "x\n".repeat(300);
+        let middle = format!("{}X\n{}", "x\n".repeat(150), "x\n".repeat(149));
+        assert!(matches!(&of(&lines, &middle)[..], [Edit::Hunk { .. }]));
     }
 
     #[test]

@@ -45,7 +45,7 @@ const BLAMED: usize = 2;
 ///
 /// Nothing is offered where no code is blamed, where nothing of it can be read, and where the model
 /// says that no change of it is a good fix. Only files that were shown change. Each candidate comes as
-/// [`Edit::Replace`](aegis_core::patch::Edit::Replace), or as a hunk where the end of a file changes,
+/// [`Edit::Replace`](aegis_core::patch::Edit::Replace), or as a hunk where that can't say it,
 /// and applies at [`Tier::Exact`](aegis_core::patch::Tier::Exact) to `diagnosis.base`; its author is
 /// the model and the prompt. It claims what the diagnosis claims of the place, at most 80%, and a tenth
 /// less where the edits did not fit as they were written.

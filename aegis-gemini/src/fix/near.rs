@@ -9,7 +9,10 @@ const ALIKE: f64 = 0.9;
 const LONGEST: usize = 400;
 
 /// Longest search that is compared, in lines.
-const MOST_LINES: usize = 200;
+const MOST_LINES: usize = 60;
+
+/// Longest file that is looked through, in lines.
+const MOST_FILE: usize = 10_000;
 
 /// `search` and `replace` with the lines of the file that the search means, where exactly one place of
 /// `text` comes close. The indentation stays as it was written: whoever applies it shifts it.
@@ -22,7 +25,8 @@ pub(super) fn corrected(
 ) -> Result<Option<(String, String)>, String> {
     let file: Vec<&str> = text.lines().collect();
     let (old, new): (Vec<&str>, Vec<&str>) = (search.lines().collect(), replace.lines().collect());
-    if old.len() > MOST_LINES || old.iter().all(|line| line.trim().is_empty()) {
+    let long = old.len() > MOST_LINES || file.len() > MOST_FILE;
+    if long || old.iter().all(|line| line.trim().is_empty()) {
         return Ok(None);
     }
     let (all, wanted): (Vec<Line<'_>>, Vec<Line<'_>>) = (sized(&file), sized(&old));

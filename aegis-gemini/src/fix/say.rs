@@ -12,7 +12,7 @@ const ATTEMPTS: usize = 5;
 const FEEDBACK: usize = 2_000;
 
 /// Longest explanation or quote, in bytes.
-const SAID: usize = 1_000;
+const SAID: usize = 400;
 
 /// Hypotheses, quotes and requests that are told.
 const MOST: usize = 4;

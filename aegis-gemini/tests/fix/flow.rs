@@ -1,11 +1,13 @@
 //! From an answer to what is offered.
 
-use aegis_core::model::{Attempt, AttemptEnd, Cause, Hypothesis};
+use aegis_core::compose::fix::or_else;
+use aegis_core::model::{Case, Cause, Diagnosis, Fix, Hypothesis};
 use aegis_core::port::Clock as _;
-use aegis_core::testkit::conformance;
-use aegis_core::{Confidence, ErrorKind};
-use aegis_gemini::fix::{FixConfig, ModelFixes};
-use aegis_gemini::model::RefusalKind;
+use aegis_core::stage::FixGenerator;
+use aegis_core::{Confidence, ErrorKind, Result};
+use aegis_gemini::fix::FixConfig;
+use aegis_gemini::model::{RefusalKind, Request};
+use async_trait::async_trait;
 
 use super::{Bed, MODEL, PATH, STATS, Says, after, candidate, diagnosis, good, guarded};
 
@@ -23,6 +25,24 @@ async fn a_candidate_that_fits_is_offered_with_its_author_and_what_it_means() {
     // The diagnosis is sure to 90%, and that is more than counts before anything is proven.
     assert_eq!(fix.claimed, Confidence::from_percent(80));
     assert_eq!(fix.patch().unwrap().base.as_str(), "b1");
+}
+
+#[tokio::test]
+async fn a_request_is_as_configured() {
+    let config = FixConfig::default().with_output_tokens(1_234).with_samples(2);
+    let bed = Bed::saying([good()]).with(|fixes| fixes.with_config(config));
+    bed.generate().await.unwrap();
+    let drawn = |request: &Request| (request.output_tokens, request.temperature, request.seed);
+    let asked: Vec<_> = bed.asked().iter().map(drawn).collect();
+    assert_eq!(asked, [(1_234, Some(0.05), Some(0)), (1_234, Some(0.6), Some(1))]);
+}
+
+#[test]
+fn a_configuration_has_defaults_and_no_unknown_fields() {
+    let config: FixConfig = serde_json::from_str(r#"{"samples": 3}"#).unwrap();
+    assert_eq!(config, FixConfig::default().with_samples(3));
+    let wrong = serde_json::from_str::<FixConfig>(r#"{"sample": 3}"#).unwrap_err();
+    assert!(wrong.to_string().contains("unknown field `sample`"), "{wrong}");
 }
 
 #[tokio::test]
@@ -165,8 +185,20 @@ async fn blocks_of_thousands_of_lines_are_not_compared() {
     assert!(bed.last_turns()[1].contains("its blocks take more than 2000 lines"));
 }
 
+/// Offers what a template would.
+#[derive(Debug)]
+struct Template(Fix);
+
+#[async_trait]
+impl FixGenerator for Template {
+    async fn generate(&self, _case: &Case, _diagnosis: &Diagnosis) -> Result<Vec<Fix>> {
+        Ok(vec![self.0.clone()])
+    }
+}
+
 #[tokio::test]
 async fn what_a_provider_refuses_is_left_to_other_generators() {
+    let offered = Bed::saying([good()]).generate().await.unwrap().remove(0);
     for (kind, expected) in [
         (RefusalKind::Blocked, ErrorKind::Denied),
         (RefusalKind::Gone, ErrorKind::Exhausted),
@@ -175,71 +207,10 @@ async fn what_a_provider_refuses_is_left_to_other_generators() {
         let bed = Bed::new([Says::Refuses(kind)]);
         assert_eq!(bed.generate().await.unwrap_err().kind(), expected);
         assert_eq!(bed.asked().len(), 1, "the whole function is not asked for");
+        let both = or_else(bed.fixes, Template(offered.clone()));
+        let fixes = both.generate(&bed.case, &bed.diagnosis).await.unwrap();
+        assert_eq!(fixes.first(), Some(&offered));
     }
-}
-
-/// A fix of the mean that returns `what` where there is none.
-fn returning(title: &str, what: &str) -> String {
-    let line = "    return total / len(values)";
-    candidate(title, PATH, line, &format!("    if not values:\n        return {what}\n{line}"))
-}
-
-fn sampling(samples: u32) -> impl FnOnce(ModelFixes) -> ModelFixes {
-    move |fixes| fixes.with_config(FixConfig::default().with_samples(samples))
-}
-
-#[tokio::test]
-async fn what_most_answers_come_to_is_offered_first_and_once() {
-    let commented =
-        returning("Say why", "0.0").replace("if not", "# There are none.\n\n    if not");
-    let (none, zero) = (returning("None", "None"), returning("Zero", "0.0"));
-    let bed =
-        Bed::saying([format!("{none}\n{none}"), zero, commented, "NONE".into()]).with(sampling(4));
-    assert_eq!(bed.titles().await, ["Zero", "None"]);
-    let asked = bed.asked();
-    let seeds: Vec<_> = asked.iter().map(|request| request.seed).collect();
-    assert_eq!(seeds, [Some(0), Some(1), Some(2), Some(3)]);
-}
-
-#[tokio::test]
-async fn without_a_majority_candidates_stay_in_their_order() {
-    let all: Vec<String> = (0..6).map(|n| returning(&format!("T{n}"), &n.to_string())).collect();
-    let bed = Bed::saying([all.concat()]);
-    assert_eq!(bed.titles().await, ["T0", "T1", "T2", "T3"]);
-    let most = FixConfig::default().with_candidates(2);
-    let bed = bed.with(|fixes| fixes.with_config(most));
-    assert_eq!(bed.titles().await, ["T0", "T1"]);
-}
-
-#[tokio::test]
-async fn a_sample_that_cant_be_read_costs_only_itself() {
-    let bed = Bed::saying(["no".into(), "no".into(), good()]).with(sampling(2));
-    assert_eq!(bed.titles().await, ["Report no mean"]);
-    assert_eq!(bed.asked().len(), 3);
-}
-
-#[tokio::test]
-async fn what_failed_comes_back_as_feedback_and_is_not_offered_again() {
-    let mut bed = Bed::saying([returning("None", "None"), returning("None", "None"), good()]);
-    let first = bed.generate().await.unwrap().remove(0);
-    let why = "tests: test_mean_of_nothing failed: assert None == 0.0";
-    let attempt = Attempt::new(first.digest(), first.title, AttemptEnd::Rejected, why);
-    bed.case.attempts.push(attempt);
-    assert_eq!(bed.titles().await, Vec::<String>::new(), "the same again");
-    let told = bed.last_turns().pop().unwrap();
-    assert!(
-        told.contains("None: verification rejected it\n    tests: test_mean_of_nothing"),
-        "{told}"
-    );
-    bed.case.attempts[0].feedback.push_str("; again");
-    assert_eq!(bed.titles().await, ["Report no mean"]);
-}
-
-#[tokio::test]
-async fn a_generator_keeps_the_contract() {
-    let all: Vec<String> = (0..3).map(|n| returning(&format!("T{n}"), &n.to_string())).collect();
-    let bed = Bed::saying([all.concat()]);
-    conformance::fix::test_all(&bed.fixes, &bed.case, &bed.diagnosis).await;
 }
 
 #[tokio::test]

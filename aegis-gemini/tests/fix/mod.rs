@@ -2,6 +2,7 @@
 
 mod flow;
 mod hostile;
+mod offers;
 mod placing;
 mod prompts;
 mod properties;
