@@ -68,6 +68,8 @@ impl Crew {
         if self.abandoned.load(Ordering::Relaxed) >= self.limit {
             let why = format!("{} stage calls hang; restart the host", self.limit);
             let full = Error::new(ErrorKind::Exhausted, why).with_retry(Retry::Backoff);
+            let (took, error) = (Duration::ZERO, Some(full.kind()));
+            self.telemetry.record(TelemetryEvent::Stage { stage, took, error });
             return Err(full.at(stage));
         }
         let started = self.clock.now();
@@ -123,7 +125,8 @@ impl Crew {
             }
         };
         let took = self.clock.now().since(started);
-        self.telemetry.record(TelemetryEvent::Stage { stage, took, ok: result.is_ok() });
+        let error = result.as_ref().err().map(Error::kind);
+        self.telemetry.record(TelemetryEvent::Stage { stage, took, error });
         result.map_err(|e| if e.stage().is_none() { e.at(stage) } else { e })
     }
 }
