@@ -1,14 +1,16 @@
 //! What the planner tells of itself: enough to see it at work, and to see where it is blind.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aegis_core::machine::Phase;
 use aegis_core::model::{Query, Samples};
-use aegis_core::policy::{Autonomy, Budget, PolicyConfig};
+use aegis_core::policy::{Autonomy, Budget, Control, PolicyConfig};
 use aegis_core::port::{
-    Journal, JournalLayer, Lease, MemoryJournal, Notice, Notifier, Telemetry, TelemetryEvent,
+    Journal, JournalLayer, Lease, MemoryJournal, Notice, Notifier, Silent, Telemetry,
+    TelemetryEvent,
 };
 use aegis_core::stage::MetricSource;
 use aegis_core::testkit::{settle, soon};
@@ -174,6 +176,37 @@ async fn a_notice_is_told_as_lost_once_and_only_after_its_last_try() {
     let lost = async || seen.count("notice lost shop") > 0;
     assert!(settle(&bed.clock, &handle, Duration::from_secs(300), lost).await);
     assert_eq!((seen.count("notice lost shop"), seen.count("stage notify unavailable")), (1, 5));
+}
+
+/// A journal that counts how often it is asked what a person has switched.
+#[derive(Debug, Default)]
+struct Asked(MemoryJournal, AtomicUsize);
+
+#[async_trait::async_trait]
+impl JournalLayer for Asked {
+    fn inner(&self) -> &dyn Journal {
+        &self.0
+    }
+
+    async fn control(&self) -> Result<Control> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.control().await
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_listens_nothing_is_read_only_to_be_told() {
+    for (telemetry, reads) in [
+        (Arc::new(Silent) as Arc<dyn Telemetry>, false),
+        (Arc::new(Seen::default()) as Arc<dyn Telemetry>, true),
+    ] {
+        let (bed, asked) = (Bed::new(), Arc::new(Asked::default()));
+        let builder = bed.builder(PolicyConfig::new(Autonomy::Auto));
+        let builder = builder.journal(Arc::clone(&asked) as Arc<dyn Journal>);
+        let handle = builder.telemetry(telemetry).build().unwrap().start().unwrap();
+        settle(&bed.clock, &handle, Duration::from_secs(60), async || false).await;
+        assert_eq!(asked.1.load(Ordering::SeqCst) > 0, reads);
+    }
 }
 
 /// A journal that gives nothing to drive.

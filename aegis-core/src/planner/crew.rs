@@ -278,6 +278,29 @@ mod tests {
         runtime.shutdown_background();
     }
 
+    #[derive(Debug, Default)]
+    struct Outcomes(std::sync::Mutex<Vec<Option<ErrorKind>>>);
+
+    impl Telemetry for Outcomes {
+        fn record(&self, event: TelemetryEvent<'_>) {
+            if let TelemetryEvent::Stage { error, .. } = event {
+                self.0.lock().unwrap().push(error);
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_refused_because_too_many_hang_is_told_as_a_failure() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let (handle, clock) = (runtime.handle().clone(), ManualClock::new(Timestamp::from_ms(0)));
+        let told = Arc::new(Outcomes::default());
+        let telemetry = Arc::clone(&told) as Arc<dyn Telemetry>;
+        let crew = Crew::new(handle, Arc::new(clock), telemetry, 0);
+        let call = crew.call("verify", Duration::from_secs(10), Late::Drop, async { Ok(()) });
+        assert_eq!(runtime.block_on(call).unwrap_err().kind(), ErrorKind::Exhausted);
+        assert_eq!(*told.0.lock().unwrap(), [Some(ErrorKind::Exhausted)]);
+    }
+
     /// Tells that it was dropped, and whether by a panic.
     struct Told(std::sync::mpsc::Sender<&'static str>);
 
