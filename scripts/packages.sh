@@ -14,6 +14,8 @@ if [ "${1:-}" = tests ]; then
   has_initdb || missing+=(postgresql)
   # The key of an App is made anew in each run.
   command -v openssl >/dev/null || missing+=(openssl)
+  # Alerting rules are checked and tested by promtool, and a page is scraped by the server.
+  { command -v promtool && command -v prometheus; } >/dev/null || missing+=(prometheus)
   # What GitHub publishes about its API and its webhooks comes by npm.
   command -v npm >/dev/null || missing+=(npm)
 fi

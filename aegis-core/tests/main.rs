@@ -24,3 +24,4 @@ mod recover;
 mod remedy;
 mod storm;
 mod switch;
+mod telemetry;

@@ -227,6 +227,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict in lower case, without its grounds.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Watch(_) => "watch",
+            Self::Keep(_) => "keep",
+            Self::Rollback(_) => "rollback",
+            Self::Inconclusive(_) => "inconclusive",
+        }
+    }
+
     /// What it rests on.
     pub fn grounds(&self) -> &Grounds {
         match self {

@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::mail::RETRY;
 use crate::error::Result;
 use crate::id::{IncidentId, ServiceName};
-use crate::port::{Fence, Lease};
+use crate::port::{Fence, Lease, TelemetryEvent};
 
 /// Incidents that wait for a person and are claimed at once.
 const WAITING: usize = 256;
@@ -68,6 +68,9 @@ impl Claims {
         match done {
             Ok(more) => {
                 engine.contended.store(more, Ordering::SeqCst);
+                let (at, room) = (engine.now(), engine.config.drivers);
+                let driven = room - engine.room().total;
+                engine.telemetry.record(TelemetryEvent::Claimed { at, driven, room, more });
                 regular
             }
             Err(e) => {

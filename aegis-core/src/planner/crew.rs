@@ -68,6 +68,8 @@ impl Crew {
         if self.abandoned.load(Ordering::Relaxed) >= self.limit {
             let why = format!("{} stage calls hang; restart the host", self.limit);
             let full = Error::new(ErrorKind::Exhausted, why).with_retry(Retry::Backoff);
+            let (took, error) = (Duration::ZERO, Some(full.kind()));
+            self.telemetry.record(TelemetryEvent::Stage { stage, took, error });
             return Err(full.at(stage));
         }
         let started = self.clock.now();
@@ -123,7 +125,8 @@ impl Crew {
             }
         };
         let took = self.clock.now().since(started);
-        self.telemetry.record(TelemetryEvent::Stage { stage, took, ok: result.is_ok() });
+        let error = result.as_ref().err().map(Error::kind);
+        self.telemetry.record(TelemetryEvent::Stage { stage, took, error });
         result.map_err(|e| if e.stage().is_none() { e.at(stage) } else { e })
     }
 }
@@ -273,6 +276,29 @@ mod tests {
         crew.end();
         assert_eq!(told.recv().unwrap(), "dropped");
         runtime.shutdown_background();
+    }
+
+    #[derive(Debug, Default)]
+    struct Outcomes(std::sync::Mutex<Vec<Option<ErrorKind>>>);
+
+    impl Telemetry for Outcomes {
+        fn record(&self, event: TelemetryEvent<'_>) {
+            if let TelemetryEvent::Stage { error, .. } = event {
+                self.0.lock().unwrap().push(error);
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_refused_because_too_many_hang_is_told_as_a_failure() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let (handle, clock) = (runtime.handle().clone(), ManualClock::new(Timestamp::from_ms(0)));
+        let told = Arc::new(Outcomes::default());
+        let telemetry = Arc::clone(&told) as Arc<dyn Telemetry>;
+        let crew = Crew::new(handle, Arc::new(clock), telemetry, 0);
+        let call = crew.call("verify", Duration::from_secs(10), Late::Drop, async { Ok(()) });
+        assert_eq!(runtime.block_on(call).unwrap_err().kind(), ErrorKind::Exhausted);
+        assert_eq!(*told.0.lock().unwrap(), [Some(ErrorKind::Exhausted)]);
     }
 
     /// Tells that it was dropped, and whether by a panic.

@@ -11,7 +11,7 @@ use super::{notices, watches};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{EffectKey, IncidentId, Timestamp};
 use crate::machine::{Entry, Incident, Phase, Record, Step};
-use crate::port::{self, Batch, EffectStatus, Lease, Message, SlotChange};
+use crate::port::{self, Batch, EffectStatus, Lease, Message, SlotChange, TelemetryEvent};
 use crate::stage::Rollout;
 
 /// What a driver is told from outside.
@@ -97,6 +97,9 @@ impl Driver {
             return;
         };
         self.engine.changed(&incident, None);
+        if incident.seq == 1 {
+            self.late(incident.since);
+        }
         notices::on_entering(&self.engine, &incident);
         watches::gather(&self.engine, &incident);
         // What runs now and then is boxed: a driver that only waits, as most do, stays small.
@@ -219,6 +222,9 @@ impl Driver {
         };
         self.at_work = Some(engine.busy());
         drop(idle);
+        if let (false, None, Some(due)) = (told, &command, until) {
+            self.late(due);
+        }
         if told {
             self.quiet_until = None;
         }
@@ -226,6 +232,12 @@ impl Driver {
             Some(command) => Box::pin(self.obey(incident, command)).await,
             None => Ok(()),
         }
+    }
+
+    /// Tells by how much what was due at a moment begins later.
+    fn late(&self, due: Timestamp) {
+        let by = self.engine.now().since(due);
+        self.engine.telemetry.record(TelemetryEvent::Lag { by });
     }
 
     pub(super) async fn obey(&mut self, incident: &mut Incident, command: Command) -> Result<()> {

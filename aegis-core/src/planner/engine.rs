@@ -10,6 +10,7 @@ use super::claim::Place;
 use super::crew::Crew;
 use super::elsewhere::Elsewhere;
 use super::mail::Handed;
+use super::measured::Measured;
 use super::normal::Normal;
 use super::sightings::Sightings;
 use super::storm::Storms;
@@ -162,13 +163,21 @@ pub(super) struct Parts {
 impl Engine {
     pub(super) fn new(parts: Parts, runtime: tokio::runtime::Handle) -> Self {
         let (clock, telemetry) = (Arc::clone(&parts.clock), Arc::clone(&parts.telemetry));
+        let journal = match telemetry.is_silent() {
+            true => parts.journal,
+            false => Arc::new(Measured {
+                inner: parts.journal,
+                clock: Arc::clone(&clock),
+                telemetry: Arc::clone(&telemetry),
+            }),
+        };
         Self {
             crew: Crew::new(runtime, clock, telemetry, parts.config.abandoned),
             stages: parts.stages,
             policy: parts.policy,
             config: parts.config,
             services: parts.services,
-            journal: parts.journal,
+            journal,
             clock: parts.clock,
             notifiers: parts.notifiers,
             fast_rollback: parts.fast_rollback,
@@ -224,6 +233,8 @@ impl Engine {
         if drivers.get(&lease.incident).is_some_and(|place| place.fence == lease.fence) {
             drivers.remove(&lease.incident);
             self.lock(&self.known).remove(&lease.incident);
+            // Before anybody else can take its place and tell of it.
+            self.telemetry.record(TelemetryEvent::Left { incident: &lease.incident });
             let now = self.now();
             for memory in self.lock(&self.memory).values_mut() {
                 memory.normal.leave(&lease.incident, now);
@@ -267,8 +278,15 @@ impl Engine {
         if before == Some(incident.phase) {
             return;
         }
-        let (service, phase) = (&incident.case.service, incident.phase);
-        self.telemetry.record(TelemetryEvent::Phase { incident: id, service, phase: phase.name() });
+        let (service, phase, since) = (&incident.case.service, incident.phase, incident.since);
+        self.telemetry.record(TelemetryEvent::Phase {
+            incident: id,
+            service,
+            phase,
+            before,
+            since,
+            open_for: since.since(incident.open_since()),
+        });
         let change =
             Change { incident: id.clone(), service: service.clone(), phase, at: incident.since };
         // Nobody listening is fine.

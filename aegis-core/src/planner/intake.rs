@@ -11,7 +11,7 @@ use crate::machine::{Entry, Incident, Opened as OpenedRecord, Phase, Record};
 use crate::model::{
     Author, Event, IncidentKind, Metric, Observation, Release, Signal, SignalKind, Similar, Symptom,
 };
-use crate::port::{Filter, Message, NewIncident, Opened, Receipt, Summary};
+use crate::port::{Filter, Message, NewIncident, Opened, Receipt, Summary, TelemetryEvent};
 use crate::redact::Untrusted;
 use crate::trace;
 
@@ -234,12 +234,17 @@ fn stale(last: &Summary, healed: Option<&Incident>, symptom: &Symptom) -> bool {
 }
 
 pub(super) async fn commit(engine: &Engine, new: NewIncident) -> Result<Receipt> {
+    let (service, kind) = (new.service.clone(), new.kind);
     let receipt = match engine.journal.open(new).await? {
         Opened::Ended(_) => return Ok(Receipt::Noted(STALE)),
         Opened::Created(id) => Receipt::Opened(id),
         Opened::Existing(id) => Receipt::Joined(id),
         Opened::Reopened(id) => Receipt::Reopened(id),
     };
+    if let Receipt::Opened(_) | Receipt::Reopened(_) = receipt {
+        let again = matches!(receipt, Receipt::Reopened(_));
+        engine.telemetry.record(TelemetryEvent::Opened { service: &service, kind, again });
+    }
     engine.wake_dispatcher();
     Ok(receipt)
 }

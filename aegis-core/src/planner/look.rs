@@ -15,6 +15,7 @@ use crate::model::{
     Baseline, Case, Evidence, Exercise, IncidentKind, Metric, MetricEvidence, Query, Readings,
     Samples, SignalKind, Verdict,
 };
+use crate::port::TelemetryEvent;
 
 /// The shortest window that is asked of a metric source.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -101,6 +102,10 @@ impl Driver {
         let deadline = self.engine.config.read_deadline;
         let call = async move { judge.judge(&case, &asked).await };
         let done = self.read(incident, "judge", deadline, call).await?;
+        if let Some(Ok(verdict)) = &done {
+            let service = &incident.case.service;
+            self.engine.telemetry.record(TelemetryEvent::Judged { service, verdict });
+        }
         if let Some(Ok(Verdict::Rollback(_))) = &done {
             self.enter_in_ledger(incident, evidence.exercise.recurrences > 0).await?;
         }

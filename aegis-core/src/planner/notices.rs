@@ -8,7 +8,7 @@ use crate::error::Retry;
 use crate::id::EffectKind;
 use crate::machine::{Incident, Phase, Why};
 use crate::model::Remedy;
-use crate::port::{Notice, Notifier, Urgency};
+use crate::port::{Notice, Notifier, TelemetryEvent, Urgency};
 
 /// Tries of one notice by one notifier, and the pause between them, doubled each time.
 const TRIES: u32 = 5;
@@ -47,6 +47,7 @@ async fn send(engine: &Engine, notifier: Arc<dyn Notifier>, notice: Notice) {
         let Err(e) = sent else { return };
         let id = &notice.incident;
         if attempt == TRIES || e.retry() == Retry::Never {
+            engine.telemetry.record(TelemetryEvent::NoticeLost { service: &notice.service });
             tracing::error!(target: "aegis", incident_id = %id, error = %e, "a notice was not sent");
             return;
         }

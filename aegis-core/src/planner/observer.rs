@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::crew::Late;
 use super::engine::Engine;
-use super::{ServiceConfig, intake, storm};
+use super::{ServiceConfig, intake, pulse, storm};
 use crate::detect::{Change, Detector};
 use crate::error::Retry;
 use crate::id::Timestamp;
-use crate::model::{Event, Observation, Query, Signal};
+use crate::model::{Event, Metric, Observation, Query, Signal};
 use crate::port::TelemetryEvent;
 
 /// Anomalies kept while the journal is away.
@@ -28,6 +28,7 @@ pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
     let began = engine.now();
     let mut last = began;
     let mut untold = Vec::new();
+    engine.telemetry.record(TelemetryEvent::Observing { service: &service.name, at: began });
     loop {
         let next = last.plus(jittered(engine.config.observe_every));
         tokio::select! {
@@ -46,6 +47,9 @@ pub(super) async fn run(engine: Arc<Engine>, service: ServiceConfig) {
         untold = tell(&engine, untold).await;
         if let Err(e) = storm::look(&engine, &service.name, began).await {
             tracing::warn!(target: "aegis", service = %service.name, error = %e, "no look at storms");
+        }
+        if let Err(e) = pulse::tell(&engine, &service.name).await {
+            tracing::warn!(target: "aegis", service = %service.name, error = %e, "not told how it stands");
         }
         last = now;
     }
@@ -73,6 +77,10 @@ async fn look(
             return Vec::new();
         }
     };
+    let valued = |metric: &&Metric| samples.get(metric).is_some_and(|r| r.last().is_some());
+    let values = service.metrics.iter().filter(valued).count();
+    let (name, missing) = (&service.name, service.metrics.len() - values);
+    engine.telemetry.record(TelemetryEvent::Sampled { service: name, at: now, values, missing });
     engine.remember_samples(&service.name, &samples);
     let mut opened = Vec::new();
     for detector in detectors {

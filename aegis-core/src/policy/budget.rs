@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{EffectKey, EffectKind, Timestamp};
+use crate::id::{EffectKey, EffectKind, ServiceName, Timestamp};
 
 /// Limits on writes to the outside world, each per incident and per service and day (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,17 +48,26 @@ pub struct Limit {
 impl Budget {
     /// The counters that a write takes one from; none for a withdrawal, which is always allowed.
     pub fn limits(&self, key: &EffectKey, now: Timestamp) -> Vec<Limit> {
-        let (each, day) = match key.kind {
-            EffectKind::Submit => (self.submits_per_incident, self.submits_per_day),
-            EffectKind::Merge => (self.merges_per_incident, self.merges_per_day),
-            EffectKind::Revert => (self.reverts_per_incident, self.reverts_per_day),
+        let each = match key.kind {
+            EffectKind::Submit => self.submits_per_incident,
+            EffectKind::Merge => self.merges_per_incident,
+            EffectKind::Revert => self.reverts_per_incident,
             EffectKind::Withdraw => return Vec::new(),
         };
-        let kind = key.kind.as_str();
+        let counter = format!("{}/incident/{}", key.kind.as_str(), key.incident);
+        let of_day = self.of_day(key.kind, &key.service, now);
+        [Limit { counter, most: each }].into_iter().chain(of_day).collect()
+    }
+
+    /// The counter of a service's writes of this kind on the day of `now`; none for withdrawals.
+    pub fn of_day(&self, kind: EffectKind, service: &ServiceName, now: Timestamp) -> Option<Limit> {
+        let most = match kind {
+            EffectKind::Submit => self.submits_per_day,
+            EffectKind::Merge => self.merges_per_day,
+            EffectKind::Revert => self.reverts_per_day,
+            EffectKind::Withdraw => return None,
+        };
         let today = now.as_ms().div_euclid(86_400_000);
-        vec![
-            Limit { counter: format!("{kind}/incident/{}", key.incident), most: each },
-            Limit { counter: format!("{kind}/day/{today}/{}", key.service), most: day },
-        ]
+        Some(Limit { counter: format!("{}/day/{today}/{service}", kind.as_str()), most })
     }
 }

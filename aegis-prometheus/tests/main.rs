@@ -1,0 +1,4 @@
+//! Aegis and Prometheus, with the real programs.
+#![allow(clippy::unwrap_used)]
+
+mod own;

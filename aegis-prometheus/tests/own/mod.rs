@@ -1,0 +1,9 @@
+//! Aegis itself, watched.
+
+mod dashboard;
+mod exporter;
+mod page;
+mod planner;
+mod promtool;
+mod rules;
+mod series;
