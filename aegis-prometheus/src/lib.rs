@@ -1,3 +1,11 @@
 //! Aegis sees what Prometheus sees.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+
+mod client;
+mod http;
+mod source;
+
+pub use client::{Answer, Client, Data, Instant, Labels, Method, Range, Reply, Sample};
+pub use http::{Auth, EndpointConfig};
+pub use source::{Histograms, LatencyUnit, Names, Prometheus, PrometheusConfig, QueryConfig};

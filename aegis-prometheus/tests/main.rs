@@ -1,0 +1,9 @@
+//! Against real servers, and for what those do not say against one that answers what a test says.
+#![allow(clippy::unwrap_used)]
+
+mod answers;
+mod bed;
+mod endpoint;
+mod faults;
+mod partial;
+mod sampling;
