@@ -14,8 +14,9 @@ if [ "${1:-}" = tests ]; then
   has_initdb || missing+=(postgresql)
   # The key of an App is made anew in each run.
   command -v openssl >/dev/null || missing+=(openssl)
-  # Alerting rules are checked and tested by promtool, and a page is scraped by the server.
+  # Real servers, which the tests start on ports of their own, and promtool, which checks rules.
   { command -v promtool && command -v prometheus; } >/dev/null || missing+=(prometheus)
+  command -v prometheus-alertmanager >/dev/null || missing+=(prometheus-alertmanager)
   # What GitHub publishes about its API and its webhooks comes by npm.
   command -v npm >/dev/null || missing+=(npm)
 fi
@@ -27,6 +28,12 @@ if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/
   echo "installing ${missing[*]}"
   apt-get update -q
   DEBIAN_FRONTEND=noninteractive $line
+  # Debian starts what it installs; the tests need the programs and not the services.
+  if [ -d /run/systemd/system ]; then
+    for service in prometheus prometheus-alertmanager; do
+      case " ${missing[*]} " in *" $service "*) systemctl disable --now "$service" ;; esac
+    done
+  fi
 else
   echo "missing: ${missing[*]}" >&2
   echo "install them, on Debian or Ubuntu with: sudo $line" >&2

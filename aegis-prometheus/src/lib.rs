@@ -4,4 +4,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod client;
+mod http;
 pub mod own;
+mod source;
+
+pub use client::{Answer, Client, Data, Instant, Labels, Method, Range, Reply, Sample};
+pub use http::{Auth, EndpointConfig};
+pub use source::{Histograms, LatencyUnit, Names, Prometheus, PrometheusConfig, QueryConfig};
