@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aegis_core::model::{Case, Evidence, Grounds, Verdict};
-use aegis_core::redact::Redactor;
 use aegis_core::stage::RollbackJudge;
 use aegis_core::{Confidence, Error, IncidentId, Result, Revision, Timestamp};
 use async_trait::async_trait;
@@ -69,7 +68,8 @@ struct Asked {
 impl ModelAdviser {
     /// Asks models by `router`.
     pub fn new(router: Arc<Router>) -> Self {
-        let (framer, config) = (Framer::new(Redactor::standard()), AdviserConfig::default());
+        let framer = Framer::new(router.redactor().clone());
+        let config = AdviserConfig::default();
         Self { router, framer, config, asked: Mutex::default() }
     }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use aegis_core::model::{Case, Cause, Diagnosis, Hypothesis};
 use aegis_core::port::Repository;
-use aegis_core::redact::Redactor;
 use aegis_core::stage::Diagnoser;
 use aegis_core::{Confidence, Error, Result, Revision};
 use async_trait::async_trait;
@@ -83,7 +82,7 @@ pub struct ModelDiagnoser {
 impl ModelDiagnoser {
     /// Asks models by `router` about the source in `repository`.
     pub fn new(router: Arc<Router>, repository: Arc<dyn Repository>) -> Self {
-        let framer = Framer::new(Redactor::standard());
+        let framer = Framer::new(router.redactor().clone());
         Self { router, repository, framer, config: DiagnoserConfig::default(), calibrator: None }
     }
 

@@ -25,7 +25,6 @@ use aegis_core::Result;
 use aegis_core::model::{Case, Cause, Diagnosis, Fix, Hypothesis, Location};
 use aegis_core::policy::{ProtectedPaths, SizeLimit};
 use aegis_core::port::Repository;
-use aegis_core::redact::Redactor;
 use aegis_core::stage::FixGenerator;
 use async_trait::async_trait;
 
@@ -92,7 +91,7 @@ struct Blamed<'a> {
 impl ModelFixes {
     /// Asks by `router` about the source in `repository`, under policy's default limits.
     pub fn new(router: Arc<Router>, repository: Arc<dyn Repository>) -> Self {
-        let framer = Framer::new(Redactor::standard());
+        let framer = Framer::new(router.redactor().clone());
         let (config, limits) = (FixConfig::default(), Limits::default());
         Self { router, repository, framer, config, limits }
     }

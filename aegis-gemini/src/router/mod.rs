@@ -108,6 +108,12 @@ impl Router {
         self.clock.now().plus(within)
     }
 
+    /// What takes secrets out of its texts; stages that ask it share it, so that a secret has one
+    /// placeholder.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// What it has done since it was built.
     pub fn figures(&self) -> Figures {
         self.counts.read()

@@ -8,7 +8,6 @@ use aegis_core::compose::{diagnose, fix, judge};
 use aegis_core::judge::Statistical;
 use aegis_core::planner::{Builder, DynPlanner};
 use aegis_core::port::Journal;
-use aegis_core::redact::Redactor;
 use aegis_core::stage::{Deployer, MetricSource, Verifier};
 use aegis_core::{Error, Result};
 use aegis_gemini::advise::ModelAdviser;
@@ -16,7 +15,6 @@ use aegis_gemini::calibrate::Calibrator;
 use aegis_gemini::diagnose::ModelDiagnoser;
 use aegis_gemini::fix::ModelFixes;
 use aegis_gemini::gemini::{DataPolicy, Gemini, GeminiConfig, routes};
-use aegis_gemini::prompt::Framer;
 use aegis_gemini::router::{Figures, Router};
 use aegis_gemini::testkit::Stand;
 use aegis_local::local::Local;
@@ -40,7 +38,6 @@ pub struct Models {
     stand: Option<Stand>,
     router: Arc<Router>,
     calibrator: Arc<Calibrator>,
-    framer: Framer,
 }
 
 impl Models {
@@ -70,7 +67,6 @@ impl Models {
             stand,
             router: Arc::new(router),
             calibrator: Arc::new(Calibrator::new(Arc::clone(journal))),
-            framer: Framer::new(Redactor::standard()),
         })
     }
 
@@ -102,10 +98,9 @@ impl Models {
     ) -> Result<DynPlanner> {
         let router = || Arc::clone(&self.router);
         let causes = ModelDiagnoser::new(router(), local.source())
-            .with_framer(self.framer.clone())
             .with_calibrator(Arc::clone(&self.calibrator));
-        let fixes = ModelFixes::new(router(), local.source()).with_framer(self.framer.clone());
-        let adviser = ModelAdviser::new(router()).with_framer(self.framer.clone());
+        let fixes = ModelFixes::new(router(), local.source());
+        let adviser = ModelAdviser::new(router());
         let builder = builder
             .diagnoser(diagnose::or_else(local.diagnoser(), causes))
             .fixes(fix::or_else(local.templates(), fixes))
