@@ -41,6 +41,8 @@ The shop:
                     person's then, as with --autonomy propose
   --github          ship by pull requests: on what stands in for GitHub, with the shop's tests as its
                     CI; a run that breaks off begins anew  [state: target/heal-github]
+  --prometheus      the shop's numbers come from a Prometheus that scrapes it, which has to be installed;
+                    a release is watched for 20 s then  [state: target/heal-prometheus]
   --real-time       the times that production gets by default: a sample every 30 s, a release
                     watched for 5 minutes; takes about an hour and a half
 
@@ -110,6 +112,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("watch") => options.watch = Some(parser.value()?.parse()?),
             Long("real-time") => options.real_time = true,
             Long("github") => options.github = true,
+            Long("prometheus") => options.prometheus = true,
             Long("model") => model = Some(parser.value()?.string()?),
             Long("data-policy") => policy = Some(data_policy(&parser.value()?.string()?)?),
             Long("allow-reduced") => options.allow_reduced = true,
@@ -164,6 +167,9 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     if let Some((name, _)) = seconds.iter().find(|(_, seconds)| *seconds == Some(0)) {
         return Err(format!("--{name} needs at least one second").into());
     }
+    if options.prometheus && options.watch.is_some_and(|seconds| seconds < 10) {
+        return Err("--prometheus needs --watch of 10 or more: it scrapes once a second".into());
+    }
     options.model = which(model.as_deref(), policy)?;
     if options.model.is_none() && options.scenarios.contains(&Scenario::Model) {
         return Err("the scenario model needs --model: gemini or stand-in".into());
@@ -187,6 +193,9 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     }
     if options.github {
         return Err("--github is for the shop alone: no stand-in is where your service is".into());
+    }
+    if options.prometheus {
+        return Err("--prometheus is for the shop alone: nobody said what yours exports".into());
     }
     if options.model == Some(Which::StandIn) {
         return Err("--model stand-in is for the shop alone: it knows no bug of yours".into());

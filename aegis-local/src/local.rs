@@ -244,6 +244,11 @@ impl Local {
         PythonTemplates::new(self.source())
     }
 
+    /// The numbers, for a host that has others too.
+    pub fn metrics(&self) -> Arc<dyn MetricSource> {
+        Arc::clone(&self.metrics)
+    }
+
     /// The source of the service, for a host's own diagnoser or fixes.
     pub fn source(&self) -> Arc<dyn Repository> {
         Arc::new(self.repository.clone())

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use aegis_core::policy::{Autonomy, PolicyConfig};
 use aegis_core::port::Journal;
-use aegis_core::stage::Deployer;
+use aegis_core::stage::{Deployer, MetricSource};
 use aegis_local::local::Local;
 use aegis_local::notify::LogNotifier;
 use aegis_local::sandbox::{Program, Tier};
@@ -32,6 +32,7 @@ pub use scenario::{Expected, Scenario};
 use crate::report;
 use crate::staging::hub::Hub;
 use crate::staging::model::Models;
+use crate::staging::prometheus::Scraper;
 use crate::staging::script;
 use crate::terminal::{Terminal, Tone};
 use crate::traffic::{Totals, Traffic, TrafficConfig};
@@ -98,6 +99,10 @@ struct Stage {
     hub: Option<Hub>,
     /// Who is asked for what the embedded default does not know.
     models: Option<Models>,
+    /// The service's numbers.
+    metrics: Arc<dyn MetricSource>,
+    /// What scrapes the shop, where its numbers come from there.
+    _scraper: Option<Scraper>,
     /// Signals, where they end a run in order.
     interrupt: Option<Interrupt>,
 }
@@ -133,7 +138,16 @@ impl Stage {
             true => Some(scene.start_hub(terminal).await?),
             false => None,
         };
-        Ok(Some(Self { journal, trouble, local, hub, models, interrupt }))
+        let scraper = match options.prometheus {
+            true => Some(scene.start_scraper(terminal).await?),
+            false => None,
+        };
+        let metrics = match &scraper {
+            Some(scraper) => scraper.with(local.metrics()),
+            None => local.metrics(),
+        };
+        let _scraper = scraper;
+        Ok(Some(Self { journal, trouble, local, hub, models, metrics, _scraper, interrupt }))
     }
 
     /// Looks after the service to the end of the run, ends it, and tells how it went.
@@ -189,7 +203,7 @@ impl Stage {
             return Ok((complete, Some(totals)));
         };
         let policy = PolicyConfig::new(options.autonomy);
-        let planner = scene.planner(&self.local, &self.journal, policy, &pace);
+        let planner = scene.planner((&self.local, &self.metrics), &self.journal, policy, &pace);
         let planner = planner.notifier(Arc::new(LogNotifier::new()));
         let handle = match &self.models {
             Some(models) => models.planner(planner, &self.local)?.start()?,
@@ -218,8 +232,9 @@ impl Stage {
             Some(hub) => Arc::new(hub.deployer(self.local.running()).await?),
             None => Arc::clone(self.local.deployer()) as Arc<dyn Deployer>,
         };
+        let metrics = Arc::clone(&self.metrics);
         let ground = (scene, &self.local, self.models.as_ref());
-        let mut play = Play::new(terminal, ground, deployer, options, journal, traffic);
+        let mut play = Play::new(terminal, ground, metrics, deployer, options, journal, traffic);
         play.plan(acts::policy(options)).await?;
         story::warm_up(play.terminal, &self.local, scene, play.pace.calm).await?;
         let mut complete = true;

@@ -9,6 +9,7 @@ use aegis_local::service::ServiceSpec;
 use super::pace::Pace;
 use super::scenario::Scenario;
 use crate::staging::model::Which;
+use crate::staging::prometheus::SCRAPE;
 use crate::staging::script::Bug;
 
 /// What a run is told.
@@ -28,6 +29,8 @@ pub struct Options {
     pub real_time: bool,
     /// Whether the shop's fixes are shipped by pull requests, on what stands in for GitHub.
     pub github: bool,
+    /// Whether the shop's numbers come from a Prometheus that scrapes it.
+    pub prometheus: bool,
     /// Who writes fixes where no template can.
     pub model: Option<Which>,
     /// How far Aegis may go.
@@ -102,6 +105,7 @@ impl Default for Options {
             bugs: Bug::CRASHES.to_vec(),
             real_time: false,
             github: false,
+            prometheus: false,
             model: None,
             autonomy: Autonomy::Auto,
             watch: None,
@@ -119,8 +123,17 @@ impl Options {
         if self.real_time {
             return Pace::real_time();
         }
-        let usual = if self.theirs.is_some() { 300 } else { 8 };
-        Pace::of(Duration::from_secs(self.watch.unwrap_or(usual)))
+        let usual = match self.theirs {
+            Some(_) => 300,
+            // A look should not come more often than a scrape.
+            None if self.prometheus => 20,
+            None => 8,
+        };
+        let mut pace = Pace::of(Duration::from_secs(self.watch.unwrap_or(usual)));
+        if self.prometheus {
+            pace.planner = pace.planner.with_observe_every(SCRAPE);
+        }
+        pace
     }
 
     /// The scenarios that are played: with less than Auto, or with a part of the crash bugs, only those.
@@ -146,6 +159,7 @@ impl Options {
         let usual = || match &self.theirs {
             Some(theirs) => PathBuf::from(format!("target/heal-{}", theirs.name())),
             None if self.github => PathBuf::from("target/heal-github"),
+            None if self.prometheus => PathBuf::from("target/heal-prometheus"),
             None => PathBuf::from("target/heal"),
         };
         self.state.clone().unwrap_or_else(usual)

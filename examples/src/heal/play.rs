@@ -9,7 +9,7 @@ use aegis_core::machine::{Incident, Phase};
 use aegis_core::planner::{Change, Handle};
 use aegis_core::policy::PolicyConfig;
 use aegis_core::port::{Clock as _, Filter, Journal, Notice, SystemClock};
-use aegis_core::stage::Deployer;
+use aegis_core::stage::{Deployer, MetricSource};
 use aegis_local::local::Local;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
@@ -43,6 +43,7 @@ pub(super) struct Play<'a> {
     pub(super) run: RunFile,
     local: &'a Local,
     models: Option<&'a Models>,
+    metrics: Arc<dyn MetricSource>,
     traffic: Traffic,
     running: Option<Running>,
     /// When the incidents that are looked at began at the earliest.
@@ -55,6 +56,7 @@ impl<'a> Play<'a> {
     pub(super) fn new(
         terminal: &'a mut Terminal,
         (scene, local, models): (&'a Scene, &'a Local, Option<&'a Models>),
+        metrics: Arc<dyn MetricSource>,
         deployer: Arc<dyn Deployer>,
         options: &'a Options,
         journal: Arc<dyn Journal>,
@@ -70,6 +72,7 @@ impl<'a> Play<'a> {
             run: scene.run.clone(),
             local,
             models,
+            metrics,
             traffic,
             running: None,
             since: Timestamp::from_ms(0),
@@ -82,7 +85,8 @@ impl<'a> Play<'a> {
         self.rest().await?;
         let (notes, notices) = notes::Notes::new();
         let deployer = self.deployer.clone();
-        let builder = self.scene.planner(self.local, &self.journal, policy, &self.pace);
+        let builder =
+            self.scene.planner((self.local, &self.metrics), &self.journal, policy, &self.pace);
         let builder = builder.deployer(deployer).notifier(Arc::new(notes));
         let handle = match self.models {
             Some(models) => models.planner(builder, self.local)?.start()?,

@@ -11,6 +11,7 @@ use aegis_core::detect::DetectConfig;
 use aegis_core::planner::ServiceConfig;
 use aegis_core::policy::PolicyConfig;
 use aegis_core::port::{Journal, Repository as _};
+use aegis_core::stage::MetricSource;
 use aegis_local::git::{CommandChecks, GitRepository};
 use aegis_local::local::{Local, LocalBuilder, LocalConfig};
 use aegis_local::service::ServiceSpec;
@@ -18,6 +19,7 @@ use aegis_local::service::ServiceSpec;
 use super::pace::Pace;
 use super::{Failure, Options, RunFile, Theirs};
 use crate::staging::hub::Hub;
+use crate::staging::prometheus::Scraper;
 use crate::staging::{shop, venv};
 use crate::terminal::{Terminal, Tone};
 
@@ -111,6 +113,19 @@ impl Scene {
         Ok(local)
     }
 
+    /// Starts a Prometheus that scrapes the shop.
+    pub(super) async fn start_scraper(&self, terminal: &mut Terminal) -> Result<Scraper, Failure> {
+        let folder = self.state.join("prometheus");
+        // A Prometheus of a run that broke off remembers times that are over.
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        let scraper = Scraper::start(&folder, self.address).await?;
+        terminal
+            .line(Tone::Plain, format!("Prometheus scrapes it each second, at {}", scraper.url()));
+        Ok(scraper)
+    }
+
     /// Starts what stands in for GitHub, over the shop's repository, with the shop's tests as its CI.
     pub(super) async fn start_hub(&self, terminal: &mut Terminal) -> Result<Hub, Failure> {
         let hub = Hub::start(&self.repository, CommandChecks::of(&self.spec)).await?;
@@ -123,7 +138,7 @@ impl Scene {
     /// The planner with every stage in place; only its times and its policy differ from a host's.
     pub(super) fn planner(
         &self,
-        local: &Local,
+        (local, metrics): (&Local, &Arc<dyn MetricSource>),
         journal: &Arc<dyn Journal>,
         policy: PolicyConfig,
         pace: &Pace,
@@ -133,6 +148,7 @@ impl Scene {
         let service = service.with_settings(pace.settings).with_detect(detect);
         local
             .planner(policy, service)
+            .metrics(Arc::clone(metrics))
             .config(pace.planner)
             .journal(Arc::clone(journal))
             .owner(aegis_sql::owner())

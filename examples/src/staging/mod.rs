@@ -4,6 +4,7 @@ mod error;
 pub mod hub;
 mod mail;
 pub mod model;
+pub mod prometheus;
 pub mod release;
 pub mod script;
 pub mod shop;
