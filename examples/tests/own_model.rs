@@ -38,7 +38,9 @@ impl Says {
         let status = StatusCode::from_u16(status).unwrap();
         let answer = async move |headers: HeaderMap, axum::Json(asked): axum::Json<Value>| {
             tell.send((headers, asked)).unwrap();
-            (status, [("retry-after", retry_after)], body.clone())
+            // To itself, without end, for whoever follows it.
+            let elsewhere = ("location", "/v1/chat/completions");
+            (status, [("retry-after", retry_after), elsewhere], body.clone())
         };
         let app = axum::Router::new().route("/v1/chat/completions", axum::routing::post(answer));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -149,7 +151,8 @@ async fn who_does_not_answer_is_late_and_who_is_not_there_failed() {
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     let own = ChatCompletions::new(&base, None).unwrap();
     let request = why().with_within(Duration::from_millis(50));
-    assert_eq!(own.complete("m", &request).await.unwrap_err().kind, RefusalKind::Late);
+    let refusal = tokio::time::timeout(Duration::from_secs(60), own.complete("m", &request)).await;
+    assert_eq!(refusal.expect("it gives up").unwrap_err().kind, RefusalKind::Late);
     drop(listener);
     assert_eq!(own.complete("m", &why()).await.unwrap_err().kind, RefusalKind::Failed);
 }

@@ -40,8 +40,8 @@ pub(super) fn read(head: &Parts, body: &str) -> Result<Call, Failure> {
     }
     let family = catalogue().of(model).cloned();
     // Aliases are known to the beta alone.
-    let alias = version == "v1beta" && model.ends_with("-latest");
-    if family.is_none() && !alias || version == "v1" && model.ends_with("-latest") {
+    let alias = model.ends_with("-latest");
+    if (alias && version == "v1") || (family.is_none() && !alias) {
         return Err(not_found(model, version));
     }
     let body: Value = serde_json::from_str(body)

@@ -30,10 +30,16 @@ fn config(aimock: &Aimock) -> GeminiConfig {
     GeminiConfig::new(KEY, DataPolicy::Paid).with_base(&aimock.url).with_api_version("v1beta")
 }
 
-/// A router with pauses of a millisecond, and two seconds for a request.
+/// A router with pauses of a millisecond.
 fn router(aimock: &Aimock) -> Router {
+    router_within(aimock, Duration::from_secs(60))
+}
+
+/// The same with so long for a request.
+fn router_within(aimock: &Aimock, attempt: Duration) -> Router {
     let mut config = routes("main");
-    (config.backoff_ms, config.cooldown_ms, config.attempt_ms) = (1, 1, 2_000);
+    (config.backoff_ms, config.cooldown_ms) = (1, 1);
+    config.attempt_ms = attempt.as_millis().try_into().unwrap();
     let gemini = Arc::new(Gemini::new(self::config(aimock)).unwrap());
     let journal = Arc::new(MemoryJournal::default());
     Router::builder(config, journal).project("main", gemini).build().unwrap()

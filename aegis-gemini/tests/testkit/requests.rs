@@ -7,9 +7,19 @@ use wiremock::http::Method;
 
 use super::*;
 
-/// The status and the error that a body gets, sent as it is.
+/// The status and the answer that a body gets, sent as it is.
 async fn raw(method: Method, path: &str, key: Option<&str>, body: &str) -> (u16, Value) {
     let stand = Stand::scripted([Said::text("Because.")]).unwrap();
+    send(&stand, method, path, key, body).await
+}
+
+async fn send(
+    stand: &Stand,
+    method: Method,
+    path: &str,
+    key: Option<&str>,
+    body: &str,
+) -> (u16, Value) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let call = reqwest::Client::new().request(method, format!("{}{path}", stand.url()));
     let call = key.into_iter().fold(call, |call, key| call.header("x-goog-api-key", key));
@@ -83,7 +93,7 @@ async fn a_key_and_a_place_are_needed_as_with_gemini() {
         (post(), &lite, Some("another"), 400, "INVALID_ARGUMENT"),
         (Method::GET, &lite, Some(KEY), 404, "NOT_FOUND"),
         (post(), &generate("gemini-9-ultra"), Some(KEY), 404, "NOT_FOUND"),
-        (post(), &generate("gemini-flash-latest"), Some(KEY), 404, "NOT_FOUND"),
+        (post(), &generate("gemini-3.6-flash-latest"), Some(KEY), 404, "NOT_FOUND"),
         (post(), &lite.replace("v1", "v2"), Some(KEY), 404, "NOT_FOUND"),
         (post(), &lite.replace("generate", "dream"), Some(KEY), 404, "NOT_FOUND"),
     ] {
@@ -204,11 +214,22 @@ async fn a_client_that_takes_a_family_to_sample_is_told_that_it_does_not() {
 #[tokio::test]
 async fn no_request_is_overlooked_where_no_more_are_kept() {
     let stand = Stand::scripted([Said::text("Because.")]).unwrap();
-    let gemini = stand.gemini().unwrap();
+    let (gemini, request) = (stand.gemini().unwrap(), why());
     for _ in 0..2_000 {
-        gemini.complete(LITE, &why()).await.unwrap();
+        gemini.complete(LITE, &request).await.unwrap();
     }
-    let refusal = gemini.complete(LITE, &why()).await.unwrap_err();
+    let refusal = gemini.complete(LITE, &request).await.unwrap_err();
     assert!(refusal.message.contains("start another one"), "{refusal}");
     assert_eq!(stand.received().len(), 2_000);
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_for_gemini_is_refused_and_kept() {
+    let stand = Stand::scripted([Said::text("Because.")]).unwrap();
+    let long = json!({ "contents": [{ "parts": [{ "text": "why ".repeat(5 * 1_024 * 1_024) }] }] });
+    let (code, told) =
+        send(&stand, Method::POST, &generate(LITE), Some(KEY), &long.to_string()).await;
+    assert_eq!(code, 400);
+    assert!(told.to_string().contains("payload size exceeds"), "{told}");
+    assert_eq!(stand.received().len(), 1);
 }
