@@ -51,6 +51,10 @@ clippy:
 	$(CARGO) clippy --locked -p aegis-sql --no-default-features --features postgres -- -D warnings
 	$(CARGO) clippy --locked -p aegis-github -- -D warnings
 	$(CARGO) clippy --locked -p aegis-github --features webhooks -- -D warnings
+	$(CARGO) clippy --locked -p aegis-gemini -- -D warnings
+	$(CARGO) clippy --locked -p aegis-gemini --features testkit -- -D warnings
+	$(CARGO) clippy --locked -p aegis-prometheus -- -D warnings
+	$(CARGO) clippy --locked -p aegis-prometheus --features webhooks -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
