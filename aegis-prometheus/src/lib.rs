@@ -2,10 +2,14 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "webhooks")]
+mod alerts;
 mod client;
 mod http;
 mod source;
 
+#[cfg(feature = "webhooks")]
+pub use alerts::{Alerts, AlertsConfig, Refusal, Taken};
 pub use client::{Answer, Client, Data, Instant, Labels, Method, Range, Reply, Sample};
 pub use http::{Auth, EndpointConfig};
 pub use source::{Histograms, LatencyUnit, Names, Prometheus, PrometheusConfig, QueryConfig};

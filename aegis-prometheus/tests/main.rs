@@ -1,9 +1,11 @@
 //! Against real servers, and for what those do not say against one that answers what a test says.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod answers;
 mod bed;
 mod endpoint;
 mod faults;
+mod one;
 mod partial;
 mod sampling;
