@@ -9,3 +9,4 @@ mod faults;
 mod one;
 mod partial;
 mod sampling;
+mod silences;
