@@ -70,6 +70,9 @@ impl SilencesConfig {
 /// is renewed with each further phase, and ends when the incident ends or waits for a person, who must
 /// hear the alerts. Somebody else's release is not silenced, though it is watched.
 ///
+/// [`Handle::changes`](aegis_core::planner::Handle::changes) is the least of the ways to learn of phases:
+/// of telemetry there is one, which a host wants for itself, and notifiers are told at the end only.
+///
 /// A silence mutes every receiver, [`Alerts`](crate::Alerts) too. The planner watches a release by its
 /// metrics and not by alerts.
 ///

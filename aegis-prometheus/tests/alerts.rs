@@ -274,7 +274,10 @@ async fn a_delivery_that_takes_too_long_is_sent_again() {
 async fn only_who_may_send_is_let_in() {
     let bed = Bed::new();
     let body = group(&[errors("a", "firing")]).to_string();
-    let basic = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Basic a2ltOng="))]);
+    let basic = HeaderMap::from_iter([(
+        AUTHORIZATION,
+        HeaderValue::from_static("Basic a2ltOnNpeHRlZW4gbGV0dGVycyE="),
+    )]);
     let wrong = TOKEN.replace('a', "b");
     let short = &TOKEN[..5];
     for headers in [HeaderMap::new(), headers(""), headers(&wrong), headers(short), basic.clone()] {
@@ -282,10 +285,15 @@ async fn only_who_may_send_is_let_in() {
         assert_eq!(refusal, Refusal::Unauthorized, "{headers:?}");
     }
     assert_eq!(bed.told().len(), 0);
-    let kim = Auth::Basic { user: "kim".into(), password: "x".into() };
+    let kim = Auth::Basic { user: "kim".into(), password: "sixteen letters!".into() };
     let bed = Bed::with(AlertsConfig::new(kim));
     bed.alerts.receive(&basic, body.as_bytes()).await.unwrap();
     assert!(bed.alerts.receive(&headers(TOKEN), body.as_bytes()).await.is_err());
+    for short in ["", "fifteen letters"] {
+        let config = AlertsConfig::new(Auth::Bearer(short.into()));
+        let error = Alerts::new(config, Arc::new(Planner::default())).unwrap_err().to_string();
+        assert!(error.contains("openssl rand -hex 32"), "{error}");
+    }
 }
 
 /// Posts so much of a body to a receiver on a socket: the status, and all that is answered.

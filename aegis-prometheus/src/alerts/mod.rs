@@ -38,8 +38,9 @@ const LISTED: usize = 5;
 /// and `startsAt`, is told once, and again where it still fires after an hour.
 ///
 /// An alert about a metric, by its label `aegis_metric` or by its name, is to the planner what its own
-/// detector of that metric would see: both are one incident. Any other says that the service is
-/// unhealthy. An alert that ended resolves its incident once no other of the same trouble fires; what
+/// detector of that metric would see: both are one incident. What was measured is read from the
+/// annotation `value`, and NaN without it; what is normal no alert says. Any other says that the service
+/// is unhealthy. An alert that ended resolves its incident once no other of the same trouble fires; what
 /// fired before this process started is not known here.
 ///
 /// ```yaml
@@ -92,7 +93,8 @@ impl Alerts {
     ///
     /// # Errors
     ///
-    /// `Unavailable` where the system has no random numbers.
+    /// `Invalid` where the secret has fewer than 16 bytes, `Unavailable` where the system has no random
+    /// numbers.
     pub fn new(config: AlertsConfig, intake: Arc<dyn Intake>) -> Result<Self> {
         Self::with_clock(config, intake, Arc::new(SystemClock))
     }
