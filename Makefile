@@ -59,7 +59,9 @@ clippy:
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
 
+# It looks at crates of other platforms too, which no build fetches.
 deny: $(DENY)
+	$(CARGO) fetch --locked
 	$(DENY) --locked --offline check licenses bans sources
 
 # Without optimisation: compiling it takes longer than all that it is asked.
