@@ -203,7 +203,7 @@ async fn a_target_that_is_taken_away_is_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_service_is_no_negative_traffic_and_no_anomaly() {
     let mut bed = Bed::new().await;
-    bed.shop.traffic(|traffic| traffic.failures = 0);
+    let mut rates = Vec::new();
     for n in 0..6 {
         if n == 1 {
             bed.shop.restart();
@@ -211,9 +211,9 @@ async fn a_restart_of_the_service_is_no_negative_traffic_and_no_anomaly() {
         bed.shop.next_scrape().await;
         let (samples, opened) = bed.look().await;
         assert_eq!(opened, []);
-        let rate = samples.get(&Metric::RequestRate).unwrap().last().unwrap().value;
-        assert!((5.0..40.0).contains(&rate), "{samples:?}");
+        rates.extend(samples.get(&Metric::RequestRate).unwrap().last().map(|point| point.value));
     }
+    assert!(rates.len() >= 3 && rates.iter().all(|rate| (5.0..40.0).contains(rate)), "{rates:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
