@@ -110,6 +110,21 @@ async fn all_queries_of_a_sample_share_one_deadline() {
 }
 
 #[tokio::test]
+async fn queries_at_the_same_time_are_bounded_over_all_samples() {
+    let slow = ResponseTemplate::new(200).set_delay(super::bed::PATIENCE);
+    let (server, _) = answers(slow).await;
+    let endpoint = EndpointConfig::new(server.uri()).with_timeout(SECOND);
+    let mut config = PrometheusConfig::new(endpoint);
+    config.at_once = 1;
+    let source = Source::new(config).unwrap();
+    let asked = |metric| Query::new("shop".into(), Timestamp::from_ms(NOW), SECOND, vec![metric]);
+    let (first, second) = (asked(Metric::LatencyP95), asked(Metric::RequestRate));
+    let (first, second) = tokio::join!(source.sample(&first), source.sample(&second));
+    assert!(failed(&first.unwrap(), &Metric::LatencyP95).contains("within 1s"));
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::Timeout);
+}
+
+#[tokio::test]
 async fn where_nothing_is_answered_there_are_no_samples() {
     let server = MockServer::start().await;
     let down = ResponseTemplate::new(503);

@@ -35,7 +35,7 @@ pub enum Refusal {
     Unauthorized,
     /// The body has more bytes than this.
     TooLarge(usize),
-    /// The body did not come in time.
+    /// The body did not come in time, or too many deliveries came at once.
     Slow,
     /// The body broke off.
     Broken,
@@ -53,10 +53,9 @@ impl Refusal {
         match self {
             Self::Unauthorized => 401,
             Self::TooLarge(_) => 413,
-            Self::Slow => 408,
             Self::Broken | Self::NotADelivery(_) => 400,
             Self::Misplaced(_) => 422,
-            Self::NotJournaled(_) => 503,
+            Self::Slow | Self::NotJournaled(_) => 503,
         }
     }
 }
@@ -70,7 +69,7 @@ impl fmt::Display for Refusal {
             Self::TooLarge(most) => {
                 write!(f, "the body has more than {most} bytes: set `max_alerts` of the receiver")
             }
-            Self::Slow => f.write_str("the body did not come in time"),
+            Self::Slow => f.write_str("the body did not come in time: send it again"),
             Self::Broken => f.write_str("the body broke off"),
             Self::NotADelivery(why) => write!(f, "no delivery of Alertmanager's webhook: {why}"),
             Self::Misplaced(why) => write!(f, "not taken: {why}"),

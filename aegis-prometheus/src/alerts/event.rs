@@ -29,7 +29,8 @@ impl About {
             Some(label) => {
                 let metric = metric(label);
                 if metric.is_none() {
-                    tracing::warn!(target: "aegis", alert = ?alert.name(), ?label, "no metric has this name");
+                    let alert = alert.shown();
+                    tracing::warn!(target: "aegis", ?alert, "its label names no metric");
                 }
                 metric
             }

@@ -25,13 +25,12 @@ use self::event::About;
 use self::payload::{Alert, Payload, Status};
 use self::seen::{Before, Episode, Seen};
 
-/// Bodies that are read at the same time.
+/// Deliveries that are taken at the same time.
 const AT_ONCE: usize = 4;
 /// Reasons that an answer lists.
 const LISTED: usize = 5;
 
-/// Takes the webhooks of Alertmanager (version 4 of the payload, Alertmanager 0.16 and later), and tells
-/// the planner. Clones are one receiver.
+/// Takes the webhooks of Alertmanager (version 4 of the payload), and tells the planner. Clones are one receiver.
 ///
 /// Each alert is one event; a group comes as one delivery. It is answered with 200 once all of it is in
 /// the journal, and else with 503, so that Alertmanager sends it again. The same alert, by `fingerprint`
@@ -77,7 +76,7 @@ struct Inner {
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
     door: Door,
-    bodies: Semaphore,
+    turns: Semaphore,
     seen: Mutex<Seen>,
 }
 
@@ -110,9 +109,9 @@ impl Alerts {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let door = Door::new(&config.auth).map_err(|e| e.at("alerts"))?;
-        let bodies = Semaphore::new(AT_ONCE);
+        let turns = Semaphore::new(AT_ONCE);
         let seen = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { config, intake, clock, door, bodies, seen }) })
+        Ok(Self { inner: Arc::new(Inner { config, intake, clock, door, turns, seen }) })
     }
 
     /// Takes one delivery; returns once all of it is in the journal. `body` is what came.
@@ -173,7 +172,7 @@ impl Alerts {
         let Inner { config, intake, clock, .. } = &*self.inner;
         let about = About::of(alert, config).ok_or_else(|| {
             let labels = config.service_labels.join(", ");
-            let name: String = alert.name().chars().take(100).collect();
+            let name = alert.shown();
             Refusal::Misplaced(format!(
                 "{name:?} has none of the labels {labels}, or too long a one"
             ))

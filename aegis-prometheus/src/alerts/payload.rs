@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use aegis_core::Timestamp;
+use aegis_core::redact::Redactor;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Bytes of a name that are shown.
+const SHOWN: usize = 100;
 
 /// A delivery: the alerts of a group.
 #[derive(Debug, Deserialize)]
@@ -54,6 +58,11 @@ impl Payload {
 impl Alert {
     pub(super) fn name(&self) -> &str {
         self.labels.get("alertname").map_or("", String::as_str)
+    }
+
+    /// Its name, for a log and an answer.
+    pub(super) fn shown(&self) -> String {
+        Redactor::standard().redact_str(self.name()).truncated(SHOWN).to_string()
     }
 
     /// What a person reads about it: its name and summary, then everything that it says.

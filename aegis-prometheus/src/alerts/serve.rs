@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{Alerts, Refusal};
 
-/// How long a body may take to come.
+/// How long a delivery may wait for its turn, and its body may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Alerts {
@@ -30,11 +30,7 @@ impl Alerts {
     /// The whole body, as far as it comes in time and within its bound.
     async fn body(&self, body: Body) -> Result<Bytes, Refusal> {
         let most = self.inner.config.body_bytes;
-        let read = async {
-            // Memory is bounded by how many are read at once. Nobody closes it.
-            let _turn = self.inner.bodies.acquire().await;
-            Limited::new(body, most).collect().await
-        };
+        let read = Limited::new(body, most).collect();
         match tokio::time::timeout(PATIENCE, read).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(e)) if e.is::<LengthLimitError>() => Err(Refusal::TooLarge(most)),
@@ -49,6 +45,9 @@ async fn take(State(alerts): State<Alerts>, request: Request) -> Response {
     let taken = async {
         // Before anything is read of who may not send.
         alerts.let_in(&head.headers)?;
+        // Memory is bounded by how many are here at once. Nobody closes it.
+        let turn = tokio::time::timeout(PATIENCE, alerts.inner.turns.acquire()).await;
+        let _turn = turn.map_err(|_| Refusal::Slow)?;
         let body = alerts.body(body).await?;
         alerts.receive(&head.headers, &body).await
     };

@@ -89,7 +89,8 @@ impl QueryConfig {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PrometheusConfig {
-    /// Where it is. Its time bounds all queries of a sample together.
+    /// Where it is. Its time bounds all queries of a sample together; keep it below the time between two
+    /// samples.
     pub endpoint: EndpointConfig,
     /// How queries are sent; by POST unless set.
     #[serde(default)]
@@ -113,7 +114,7 @@ pub struct PrometheusConfig {
     /// set.
     #[serde(default = "newest")]
     pub newest: String,
-    /// Queries at the same time; 4 unless set, at least 1.
+    /// Queries at the same time, of all samples together; 8 unless set, at least 1.
     #[serde(default = "at_once")]
     pub at_once: usize,
     /// The names that the usual queries are made of.
@@ -137,7 +138,7 @@ fn newest() -> String {
 }
 
 fn at_once() -> usize {
-    4
+    8
 }
 
 impl PrometheusConfig {

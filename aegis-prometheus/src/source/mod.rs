@@ -76,6 +76,7 @@ struct Inner {
     config: PrometheusConfig,
     questions: Questions,
     client: Client,
+    turns: Semaphore,
 }
 
 impl Prometheus {
@@ -93,7 +94,8 @@ impl Prometheus {
         for (name, value) in &config.parameters {
             client = client.with_parameter(name, value);
         }
-        Ok(Self { inner: Arc::new(Inner { config, questions, client }) })
+        let turns = Semaphore::new(config.at_once);
+        Ok(Self { inner: Arc::new(Inner { config, questions, client, turns }) })
     }
 
     /// Asks `query` about each of `services`, whatever service it names itself; answers in their order.
@@ -157,16 +159,14 @@ impl Prometheus {
     async fn ask(&self, asks: &[Ask], times: &Times) -> Result<Vec<Result<Table, String>>> {
         let Inner { config, .. } = &*self.inner;
         let deadline = Instant::now() + config.endpoint.timeout();
-        let turns = Arc::new(Semaphore::new(config.at_once));
         // Dropped with this future, and every exchange with it.
         let mut running = JoinSet::new();
         for (n, ask) in asks.iter().enumerate() {
-            let (inner, turns) = (Arc::clone(&self.inner), Arc::clone(&turns));
-            let (ask, times) = (ask.clone(), *times);
+            let (inner, ask, times) = (Arc::clone(&self.inner), ask.clone(), *times);
             running.spawn(async move {
                 let asked = async {
                     // Nobody closes it.
-                    let _turn = turns.acquire().await;
+                    let _turn = inner.turns.acquire().await;
                     inner.one(&ask, &times).await
                 };
                 let within = inner.config.endpoint.timeout();

@@ -30,17 +30,16 @@ impl Prometheus {
     pub(crate) async fn with(targets: &[(&str, SocketAddr)], config: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("prometheus.yml");
-        std::fs::write(file, configured(targets, config, "1s")).unwrap();
+        std::fs::write(file, configured(targets, config)).unwrap();
         let more: Vec<String> = more.iter().map(ToString::to_string).collect();
         let server = Self::start(&folder, 0, &more).await;
         Self { server, folder, more }
     }
 
-    /// Lets it scrape these targets so often from here on.
-    pub(crate) fn scrapes(&self, targets: &[(&str, SocketAddr)], every: &str) {
+    /// Writes down that it scrapes these targets, for its next start or reload.
+    pub(crate) fn configure(&self, targets: &[(&str, SocketAddr)]) {
         let file = self.folder.path().join("prometheus.yml");
-        std::fs::write(file, configured(targets, "", every)).unwrap();
-        self.server.reload();
+        std::fs::write(file, configured(targets, "")).unwrap();
     }
 
     async fn start(folder: &TempDir, port: u16, more: &[String]) -> Server {
@@ -82,13 +81,13 @@ impl Prometheus {
     }
 }
 
-fn configured(targets: &[(&str, SocketAddr)], more: &str, every: &str) -> String {
+fn configured(targets: &[(&str, SocketAddr)], more: &str) -> String {
     let target = |(service, at): &(&str, SocketAddr)| {
         format!("      - targets: ['{at}']\n        labels: {{service: '{service}'}}\n")
     };
     let targets: String = targets.iter().map(target).collect();
     format!(
-        "global:\n  scrape_interval: {every}\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n{more}\
+        "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n{more}\
          scrape_configs:\n  - job_name: shops\n    static_configs:\n{targets}"
     )
 }

@@ -1,5 +1,8 @@
 //! Quiet while a heal is under way: Alertmanager's silences, by its API v2.
 
+mod config;
+mod wish;
+
 use std::time::Duration;
 
 use aegis_core::machine::Phase;
@@ -14,54 +17,12 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::http::{Answered, EndpointConfig, Http, said};
+pub use self::config::SilencesConfig;
+use self::wish::Wish;
+use crate::http::{Answered, Http, said};
 
 /// Who makes silences here.
 const BY: &str = "aegis";
-
-/// Silences as configured.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SilencesConfig {
-    /// Where Alertmanager is.
-    pub endpoint: EndpointConfig,
-    /// The label that holds a service's name; `service` unless set.
-    #[serde(default = "service_label")]
-    pub service_label: String,
-    /// How long a silence lasts where nobody ends it, in milliseconds; 15 minutes unless set.
-    #[serde(default = "lasts_ms")]
-    pub lasts_ms: u64,
-}
-
-fn service_label() -> String {
-    String::from("service")
-}
-
-fn lasts_ms() -> u64 {
-    900_000
-}
-
-impl SilencesConfig {
-    /// Silences in the Alertmanager at `endpoint`.
-    pub fn new(endpoint: EndpointConfig) -> Self {
-        Self { endpoint, service_label: service_label(), lasts_ms: lasts_ms() }
-    }
-
-    /// Names the label that holds a service's name.
-    #[must_use]
-    pub fn with_service_label(mut self, label: impl Into<String>) -> Self {
-        self.service_label = label.into();
-        self
-    }
-
-    /// Lets a silence last so long where nobody ends it.
-    #[must_use]
-    pub fn with_lasts(mut self, lasts: Duration) -> Self {
-        self.lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
-        self
-    }
-}
 
 /// Silences the alerts of a service while Aegis ships a fix to it, or takes one back.
 ///
@@ -119,31 +80,6 @@ struct Wanted<'a> {
     ends_at: String,
     created_by: &'static str,
     comment: String,
-}
-
-/// What a phase means for a silence.
-enum Wish {
-    /// There is one.
-    Quiet,
-    /// One that there is goes on.
-    Renewed,
-    /// There is none.
-    Over,
-    /// Nothing.
-    Any,
-}
-
-impl Wish {
-    fn of(phase: Phase) -> Self {
-        match phase {
-            Phase::Submitting | Phase::Merging | Phase::GoingLive | Phase::Reverting => Self::Quiet,
-            // A release of somebody else's is watched, too.
-            Phase::Watching | Phase::Withdrawing => Self::Renewed,
-            Phase::AwaitingHuman => Self::Over,
-            phase if phase.is_terminal() => Self::Over,
-            _ => Self::Any,
-        }
-    }
 }
 
 impl Silences {
