@@ -62,6 +62,9 @@ use compare::{Finding, Standing, Traffic, assess, felt};
 /// Looks in which it can be told whether a metric falls.
 const LEANING: usize = 6;
 
+/// The newest looks of which one at least must have seen something, where there are few.
+const NEWEST: usize = 3;
+
 /// A judge that knows nothing but statistics.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Statistical {
@@ -100,7 +103,7 @@ impl RollbackJudge for Statistical {
 /// - [`Verdict::Watch`] while the window is open and nothing is proven.
 /// - [`Verdict::Keep`] at the end, where the path that failed was used often enough and metrics
 ///   were seen and are as before or better.
-/// - [`Verdict::Inconclusive`] at the end otherwise: no data, not exercised, still settling, rising
+/// - [`Verdict::Inconclusive`] at the end otherwise: no data, or none any more, not exercised, still settling, rising
 ///   towards a limit, or suspected without proof.
 pub fn verdict(evidence: &Evidence, config: &JudgeConfig) -> Verdict {
     let traffic = traffic(evidence);
@@ -180,7 +183,7 @@ fn doubtful(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig)
         // Neither CPU alone stands in for what users feel nor does the silence of an error, where that
         // used to be measured: a planner that was away for the whole watch has one look at its end, and
         // a source may have gone.
-        findings.iter().any(|f| seen(f) && f.felt())
+        findings.iter().any(|f| seen(f) && f.felt()) && still_measured(evidence)
     } else {
         exercised || findings.iter().any(seen)
     };
@@ -191,6 +194,21 @@ fn doubtful(evidence: &Evidence, findings: &[Finding<'_>], config: &JudgeConfig)
     };
     let unused = exercise.needed > 0 && !exercised;
     unused || !sighted || exercise.recurrences > 0 || findings.iter().any(suspect)
+}
+
+/// Whether anything of what used to tell of users was still measured in the last sixth of the looks: a
+/// source that went blind within the window saw a good beginning only. A probe of health alone stands in
+/// for nothing else.
+fn still_measured(evidence: &Evidence) -> bool {
+    let tells = |m: &Metric| felt(m) && *m != Metric::Health || *m == Metric::RequestRate;
+    let before = |m: &Metric| tells(m) && evidence.baseline.get(m).is_some();
+    let mut told = evidence.metrics.iter().filter(|m| before(&m.metric)).peekable();
+    told.peek().is_none()
+        || told.any(|m| {
+            let count = m.values.len();
+            let newest = count.saturating_sub((count / 6).max(NEWEST));
+            m.values[newest..].iter().any(Option::is_some)
+        })
 }
 
 /// The share of the window that has passed, `0.0..=1.0`.

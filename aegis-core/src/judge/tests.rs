@@ -220,6 +220,24 @@ fn what_still_settles_when_the_window_ends_is_neither_kept_nor_taken_back() {
 }
 
 #[test]
+fn a_good_beginning_is_not_kept_where_nothing_was_measured_at_the_end() {
+    let latency = |last: usize| {
+        let after = (0..LOOKS).map(|i| (i < last).then_some(0.1)).collect();
+        Scene::new().metric(Metric::LatencyP95, &[0.1; LOOKS], 0, after)
+    };
+    let health =
+        |scene: Scene| scene.metric(Metric::Health, &[1.0; LOOKS], 0, vec![Some(1.0); LOOKS]);
+    inconclusive(&latency(LOOKS - 5));
+    inconclusive(&health(latency(LOOKS - 5)));
+    // A scrape or two may fail.
+    kept(&latency(LOOKS - 3));
+    // Without visitors there is no latency, and their rate says so.
+    let nobody =
+        |scene: Scene| scene.metric(Metric::RequestRate, &[9.0; LOOKS], 0, vec![Some(0.0); LOOKS]);
+    kept(&nobody(latency(LOOKS - 5)));
+}
+
+#[test]
 fn cpu_that_follows_the_traffic_is_kept() {
     let flat = |v: f64| vec![v; LOOKS];
     let some = |v: f64| vec![Some(v); LOOKS];
