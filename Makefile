@@ -51,11 +51,17 @@ clippy:
 	$(CARGO) clippy --locked -p aegis-sql --no-default-features --features postgres -- -D warnings
 	$(CARGO) clippy --locked -p aegis-github -- -D warnings
 	$(CARGO) clippy --locked -p aegis-github --features webhooks -- -D warnings
+	$(CARGO) clippy --locked -p aegis-gemini -- -D warnings
+	$(CARGO) clippy --locked -p aegis-gemini --features testkit -- -D warnings
+	$(CARGO) clippy --locked -p aegis-prometheus -- -D warnings
+	$(CARGO) clippy --locked -p aegis-prometheus --features webhooks -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --all-features
 
+# It looks at crates of other platforms too, which no build fetches.
 deny: $(DENY)
+	$(CARGO) fetch --locked
 	$(DENY) --locked --offline check licenses bans sources
 
 # Without optimisation: compiling it takes longer than all that it is asked.

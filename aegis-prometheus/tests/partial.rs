@@ -94,6 +94,22 @@ async fn one_query_that_takes_too_long_does_not_take_the_others() {
 }
 
 #[tokio::test]
+async fn all_queries_of_a_sample_share_one_deadline() {
+    let slow = ResponseTemplate::new(200).set_delay(super::bed::PATIENCE);
+    let (server, _) = answers(slow).await;
+    let endpoint = EndpointConfig::new(server.uri()).with_timeout(SECOND);
+    let mut config = PrometheusConfig::new(endpoint);
+    config.at_once = 1;
+    let source = Source::new(config).unwrap();
+    let now = Timestamp::from_ms(NOW);
+    let metrics = vec![Metric::LatencyP95, Metric::RequestRate];
+    let query = Query::new("shop".into(), now, SECOND, metrics);
+    let samples = source.sample(&query).await.unwrap();
+    // It had no time of its own behind the one that hangs.
+    assert!(failed(&samples, &Metric::RequestRate).contains("within 1s"));
+}
+
+#[tokio::test]
 async fn where_nothing_is_answered_there_are_no_samples() {
     let server = MockServer::start().await;
     let down = ResponseTemplate::new(503);

@@ -141,6 +141,28 @@ fn scenarios_end_as_they_should_by_pull_requests_on_what_stands_in_for_github() 
     }
 }
 
+/// Every scenario on numbers of a real Prometheus where `AEGIS_ALL_SCENARIOS` is set, else a fix that is
+/// merged late, and a release that is taken back.
+#[test]
+fn scenarios_end_as_they_should_on_the_numbers_of_a_prometheus() {
+    let all = std::env::var_os("AEGIS_ALL_SCENARIOS").is_some();
+    let kinds = ["kill-switch", "release-latency-x2"];
+    let (run, list) = (Run::new(), kinds.join(","));
+    let mut arguments = vec!["--prometheus"];
+    if !all {
+        arguments.extend(["--scenarios", list.as_str()]);
+    }
+    let status = run.start(&arguments).wait().unwrap();
+    assert!(status.success(), "{}", run.screen());
+    assert!(run.screen().contains("Prometheus scrapes it each second"), "{}", run.screen());
+    let report = run.report().display().to_string();
+    let mut arguments = vec!["--report", &report, "--window", "20", "--scenarios"];
+    if !all {
+        arguments.extend(kinds);
+    }
+    assert_eq!(run.check(&arguments), "", "{}", run.screen());
+}
+
 #[test]
 fn three_bugs_are_healed_and_an_independent_checker_agrees() {
     let run = Run::new();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each command, and where it is run: a file, and what in it runs the command.
-const RUN_BY: [(&str, &str, &str); 10] = [
+const RUN_BY: [(&str, &str, &str); 11] = [
     ("make heal", ".github/workflows/ci.yml", "- run: make heal"),
     ("make test", ".github/workflows/ci.yml", "- run: make test"),
     ("make check", ".github/workflows/ci.yml", "- run: make check"),
@@ -26,6 +26,11 @@ const RUN_BY: [(&str, &str, &str); 10] = [
         "cargo run -p aegis-examples --example own_model",
         "examples/tests/own_model.rs",
         "example(\"own_model\")",
+    ),
+    (
+        "cargo run -p aegis-examples --example exporter",
+        "aegis-prometheus/tests/own/exporter.rs",
+        "example::Exporter::start",
     ),
     (
         "cargo run -p aegis-examples --example operate -- --help",

@@ -41,7 +41,11 @@ use crate::client::{Client, Reply};
 ///
 /// Rates are `rate()` over the step and one and a half scrape intervals, so a restart of a service is no negative
 /// number, and a look should not come more often than a scrape. [`Point`](aegis_core::model::Point)s
-/// weigh what happened within the step.
+/// weigh what happened within the step. A quantile beyond the last bucket is that bucket's bound, as
+/// Prometheus has it.
+///
+/// Health is whether one instance at least can be scraped, saturation the share of file descriptors in
+/// use; give queries of your own where you know better.
 ///
 /// - Thanos: add the parameter `partial_response` with `false`, so that a store that is away is an error.
 /// - Mimir, Cortex: the base ends with `/prometheus`, the tenant is the header `X-Scope-OrgID`.

@@ -119,3 +119,53 @@ impl Plan {
         numbers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::source::{PrometheusConfig, QueryConfig};
+
+    const NOW: Timestamp = Timestamp::from_ms(100_000);
+
+    fn times(window: u64, step: u64) -> Times {
+        let window = Duration::from_millis(window);
+        let query = Query::new("shop".into(), NOW, window, Vec::new());
+        Times::of(&query.with_step(Duration::from_millis(step)), Duration::from_millis(400))
+    }
+
+    #[test]
+    fn a_rate_reaches_to_the_scrape_before_its_step_and_samples_end_at_the_window() {
+        let spans =
+            |times: Times| (times.first.as_ms(), times.last.as_ms(), times.window.as_millis());
+        assert_eq!(spans(times(1_000, 1_000)), (100_000, 100_000, 1_600));
+        assert_eq!(spans(times(4_000, 1_000)), (97_000, 100_000, 1_600));
+        assert_eq!(spans(times(4_500, 1_000)), (97_000, 100_000, 1_600));
+        assert_eq!(spans(times(1_000, 9_000)), (100_000, 100_000, 1_600));
+        assert_eq!(spans(times(0, 0)), (100_000, 100_000, 601));
+    }
+
+    #[test]
+    fn each_query_is_asked_once_and_for_many_services_together() {
+        let services: Vec<ServiceName> = (0..2_500).map(|n| format!("s{n}").into()).collect();
+        let own = Metric::Custom("own".into(), aegis_core::model::Unit::Count);
+        let endpoint = crate::EndpointConfig::new("http://localhost");
+        let config = PrometheusConfig::new(endpoint)
+            .with_query(QueryConfig::new(own.clone(), "x{a=\"{service}\"}"));
+        let questions = Questions::new(&config).unwrap();
+        let metrics = [Metric::RequestRate, Metric::LatencyP95, Metric::LatencyP99];
+        let plan = Plan::of(&questions, "service", &services, &metrics, &times(1_000, 1_000));
+        // The newest sample, three values, and the events of a rate and of both percentiles.
+        assert_eq!(plan.asks.len(), 3 * 6);
+        assert!(plan.asks.iter().all(|ask| !ask.alone && ask.instant));
+        let place = |metric: usize, service: usize| plan.places[metric].as_ref().unwrap()[service];
+        assert_eq!(place(1, 7).events, place(2, 7).events);
+        assert_ne!(place(1, 7).events, place(1, 1_007).events);
+        assert!(plan.asks[place(0, 2_400).value].promql.contains("|s2400|"));
+        // One that names its service asks for each alone.
+        let plan = Plan::of(&questions, "service", &services[..3], &[own], &times(1_000, 1_000));
+        let alone: Vec<&str> =
+            plan.asks.iter().filter(|ask| ask.alone).map(|ask| ask.promql.as_str()).collect();
+        assert_eq!(alone, ["x{a=\"s0\"}", "x{a=\"s1\"}", "x{a=\"s2\"}"]);
+    }
+}

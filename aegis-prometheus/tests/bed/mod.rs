@@ -1,5 +1,6 @@
 //! A small service, and real servers that watch it.
 
+mod alertmanager;
 mod prometheus;
 mod server;
 mod shop;
@@ -7,6 +8,7 @@ mod watcher;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use self::alertmanager::Alertmanager;
 pub(crate) use self::prometheus::{Prometheus, SECOND, look, query};
 pub(crate) use self::server::Server;
 pub(crate) use self::shop::Shop;
