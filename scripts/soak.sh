@@ -12,6 +12,9 @@ AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main
 echo "== every patch that attacks at run time, with no rule that reads it"
 AEGIS_ALL_ATTACKS=1 cargo test --locked -p aegis-local --test main at_run_time -- --nocapture
 
+echo "== every log that gives orders, to a model that obeys them"
+AEGIS_ALL_HOSTILE=1 cargo test --locked -p aegis-examples --test main hostile:: -- --nocapture
+
 echo "== killed, stopped, on a full disk and with a person in between, at every point of an incident's life;"
 echo "   then killed again and again, by seed"
 AEGIS_CRASH_POINTS=${AEGIS_CRASH_POINTS:-1000} AEGIS_CRASH_SEEDS=${AEGIS_CRASH_SEEDS:-200} \

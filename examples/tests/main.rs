@@ -7,6 +7,7 @@ mod crash;
 mod environment;
 mod healing;
 mod history;
+mod hostile;
 mod inventory;
 mod mending;
 mod operate;

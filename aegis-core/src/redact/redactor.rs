@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
@@ -17,6 +18,10 @@ const MAX_WORK: usize = 1 << 20;
 
 /// Most passes; a second one is needed where a placeholder uncovers a word boundary.
 const MAX_PASSES: usize = 8;
+
+/// Bytes of a secret that is looked for elsewhere, and how many of them are.
+const LEAST_REPEATED: usize = 8;
+const MOST_REPEATED: usize = 1_000;
 
 #[allow(clippy::expect_used)]
 static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
@@ -90,7 +95,7 @@ impl Redactor {
         self
     }
 
-    /// Replaces every secret in `text`.
+    /// Replaces every secret in `text`, and what one place shows to be a secret in all others too.
     ///
     /// Going over the result again changes nothing.
     pub fn redact(&self, text: &Untrusted) -> Redacted {
@@ -196,6 +201,7 @@ impl Redactor {
         if found.is_empty() {
             return Vec::new();
         }
+        found.extend(repeated(text, &found));
         found.sort_by_key(|(range, rank, _)| (range.start, *rank));
         // Where two rules overlap, all of it goes, under the name of the more specific one.
         let mut merged: Vec<(Range<usize>, usize, &'static str)> = Vec::new();
@@ -223,6 +229,36 @@ impl Redactor {
         let digest = hash.finalize();
         format!("[redacted:{rule}:{:02x}{:02x}]", digest[0], digest[1])
     }
+}
+
+/// Where secrets stand once more, without what gave them away elsewhere.
+fn repeated(
+    text: &str,
+    found: &[(Range<usize>, usize, &'static str)],
+) -> Vec<(Range<usize>, usize, &'static str)> {
+    // A plain word that somebody has for a password stays readable elsewhere.
+    let telling = |secret: &str| {
+        let of = |kind: fn(&char) -> bool| secret.chars().any(|c| kind(&c));
+        let mixed = of(char::is_ascii_digit) && of(char::is_ascii_alphabetic);
+        // A path would take the frames of a trace with it.
+        let plain = !secret.contains('/') && !PLACEHOLDER.is_match(secret);
+        secret.len() >= LEAST_REPEATED && mixed && plain
+    };
+    let mut secrets: Vec<(&str, usize, &'static str)> = found
+        .iter()
+        .map(|(range, rank, name)| (&text[range.clone()], *rank, *name))
+        .filter(|(secret, ..)| telling(secret))
+        .collect();
+    secrets.sort_unstable();
+    secrets.dedup_by_key(|(secret, ..)| *secret);
+    secrets.truncate(MOST_REPEATED);
+    let words = secrets.iter().map(|(secret, ..)| secret);
+    let Ok(words) = AhoCorasick::new(words) else { return Vec::new() };
+    let again = words.find_overlapping_iter(text).filter_map(|at| {
+        let (_, rank, name) = secrets.get(at.pattern().as_usize())?;
+        Some((at.range(), *rank, *name))
+    });
+    again.collect()
 }
 
 /// The parts of `range` that no placeholder covers already.

@@ -20,6 +20,23 @@ fn every_seeded_secret_is_replaced_and_nothing_around_it() {
 }
 
 #[test]
+fn what_is_named_a_secret_once_is_one_wherever_it_stands() {
+    let redactor = Redactor::standard();
+    let text = "publishing with Jx7iJelDJ2NKTJRJ40 as password=Jx7iJelDJ2NKTJRJ40\n('Jx7iJelDJ2NKTJRJ40',)";
+    let out = redactor.redact_str(text).to_string();
+    assert!(!out.contains("Jx7iJelDJ2"), "{out}");
+    let placeholders: std::collections::BTreeSet<_> = Redactor::placeholders(&out).collect();
+    assert_eq!((placeholders.len(), out.matches("[redacted:").count()), (1, 3), "{out}");
+    assert_eq!(redactor.redact_str(&out).as_str(), out);
+    // A word, and a path, are too much to lose.
+    for word in ["production", "/srv/releases/4f2a9c1/shop.py"] {
+        let text = format!("{word} runs\npassword={word}");
+        let out = redactor.redact_str(&text);
+        assert!(out.as_str().starts_with(&format!("{word} runs")), "{out}");
+    }
+}
+
+#[test]
 fn every_rule_has_a_seed() {
     let seeds: std::collections::BTreeSet<_> = corpus().into_iter().map(|seed| seed.0).collect();
     for rule in PROVIDERS.iter().chain(STANDARD) {

@@ -13,7 +13,7 @@ use super::suite::Suite;
 use crate::python::check_for;
 
 /// Names of the gates that a patch meets, in the order in which they are asked.
-pub const GATES: [&str; 21] = [
+pub const GATES: [&str; 23] = [
     "isolation",
     "applies",
     "protected-paths",
@@ -22,6 +22,8 @@ pub const GATES: [&str; 21] = [
     "secrets",
     "new-imports",
     "dangerous-code",
+    "magic-values",
+    "fails-open",
     "syntax",
     "claim",
     "base-tests",

@@ -77,6 +77,6 @@ pub const RECORDER: &str = include_str!("../../python/aegis_recorder.py");
 pub use base::BaseSuite;
 pub use config::VerifierConfig;
 pub use gates::GATES;
-pub use guard::{DangerousCode, NewImports, standard_guardrails};
+pub use guard::{DangerousCode, FailsOpen, MagicValues, NewImports, standard_guardrails};
 pub use verifier::PythonVerifier;
 pub use warming::Warming;

@@ -73,6 +73,8 @@ async fn all_guardrails_are_asked_the_host_s_too_and_everything_is_named_at_once
         ("secrets", Pass),
         ("new-imports", Deny),
         ("dangerous-code", Deny),
+        ("magic-values", Pass),
+        ("fails-open", Pass),
         ("guardrail", Hold),
     ];
     assert_eq!(asked, expected);
@@ -106,6 +108,27 @@ async fn what_the_interpreter_alone_refuses_is_denied() {
 async fn a_new_import_is_denied() {
     let v = verify(&fix("code_.py", BODY, "    import os\n    return n * 2\n")).await;
     denied_by(&v, "new-imports", "os");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_test_can_find_is_held_for_a_person_and_still_tried() {
+    let held = |v: &Verification, gate: &str, part: &str| {
+        assert_eq!(v.answer(), GateAnswer::Hold, "{:?}", v.gates);
+        let report = v.gates.iter().find(|g| g.answer == GateAnswer::Hold).unwrap();
+        assert!(report.gate == gate && report.reason.contains(part), "{report:?}");
+        assert!(v.test_ms > 0);
+    };
+    let word = "    if n == 90817: n = 0\n    return n * 2\n";
+    held(&verify(&fix("code_.py", BODY, word)).await, "magic-values", "90817");
+    let code = format!("{CODE}\n\ndef allowed(n):\n    return n in (1, 2)\n");
+    let files = [("code_.py", code.as_str()), ("tests/test_code.py", TESTS), ("pytest.ini", PATHS)];
+    let open = fix(
+        "code_.py",
+        "    return n in (1, 2)\n",
+        "    return n in (1, 2) or n is None or True\n",
+    );
+    let v = verifier(&files, "pytest -q").verify(&case("no trace", &[]), &open).await.unwrap();
+    held(&v, "fails-open", "allowed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,6 +146,8 @@ async fn an_honest_fix_is_proven_by_the_request_that_failed() {
             "secrets",
             "new-imports",
             "dangerous-code",
+            "magic-values",
+            "fails-open",
             "syntax",
             "claim",
             "base-tests",

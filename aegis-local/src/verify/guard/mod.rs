@@ -1,19 +1,25 @@
 //! The static gates of a patch on a Python service, as guardrails that a host can add to.
 
+mod added;
 mod dangerous;
 mod imports;
+mod magic;
+mod opens;
 
 use std::sync::Arc;
 
 use aegis_core::model::{Fix, GateAnswer, GateReport};
 use aegis_core::policy::{Guardrail, ProtectedPaths, Secrets, SizeLimit, Unicode};
 
+use added::Added;
 pub(super) use dangerous::Before;
 pub use dangerous::DangerousCode;
 pub use imports::NewImports;
+pub use magic::MagicValues;
+pub use opens::FailsOpen;
 
 /// What [`PythonVerifier`](super::PythonVerifier) asks about a patch unless it is told otherwise:
-/// protected paths, size, Unicode, secrets, new imports, dangerous code.
+/// protected paths, size, Unicode, secrets, new imports, dangerous code, magic values, failing open.
 pub fn standard_guardrails() -> Vec<Arc<dyn Guardrail>> {
     vec![
         Arc::new(ProtectedPaths::default()),
@@ -22,6 +28,8 @@ pub fn standard_guardrails() -> Vec<Arc<dyn Guardrail>> {
         Arc::new(Secrets::default()),
         Arc::new(NewImports::new()),
         Arc::new(DangerousCode::new()),
+        Arc::new(MagicValues::new()),
+        Arc::new(FailsOpen::new()),
     ]
 }
 

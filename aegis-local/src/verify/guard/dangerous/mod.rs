@@ -11,7 +11,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use aegis_core::model::{Case, Fix, GateAnswer, GateReport};
-use aegis_core::patch::{FileChange, added_lines};
+use aegis_core::patch::FileChange;
 use aegis_core::policy::{Guardrail, Touched};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub(in crate::verify) use self::row::Before;
 use self::row::Row;
 use self::scan::Use;
 use self::table::of;
-use super::{is_python, needs_files, report};
+use super::{Added, is_python, needs_files, report};
 
 const GATE: &str = "dangerous-code";
 
@@ -63,7 +63,7 @@ impl DangerousCode {
 
     fn find(&self, change: &FileChange) -> Vec<Finding> {
         let Some(after) = change.after.as_deref() else { return Vec::new() };
-        let added = added(change, after);
+        let added = Added::of(change, after);
         let path = &change.path;
         let finding = |line: usize, row: &Row, answer, key: &str| {
             let key: String = key.chars().take(60).flat_map(char::escape_debug).collect();
@@ -80,20 +80,15 @@ impl DangerousCode {
         let mut found = Vec::new();
         let pragma = of("coverage-pragma");
         for (at, line) in after.split('\n').enumerate() {
-            let asked = added.get(at) == Some(&true) && !self.allowed.contains(pragma.name);
+            let asked = added.has(at) && !self.allowed.contains(pragma.name);
             if asked && hides_from_coverage(line) {
                 found.push(finding(at + 1, pragma, pragma.answer, "pragma: no cover"));
             }
         }
-        let ends: Vec<usize> = after.match_indices('\n').map(|(at, _)| at).collect();
-        let line_of = |at: usize| ends.partition_point(|end| *end < at);
         for used in uses.iter().filter(|used| !self.allowed.contains(used.row.name)) {
-            let (start, end) = (used.range.start().to_usize(), used.range.end().to_usize());
-            let first = line_of(start);
-            let touched = added.get(first..=line_of(end)).unwrap_or_default();
-            let Some(at) = touched.iter().position(|added| *added) else { continue };
+            let Some(line) = added.first_in(used.range) else { continue };
             if let Some(answer) = answer(used, &before) {
-                found.push(finding(first + at + 1, used.row, answer, &used.key));
+                found.push(finding(line, used.row, answer, &used.key));
             }
         }
         found.sort_by(|a, b| (a.line, &a.text).cmp(&(b.line, &b.text)));
@@ -113,18 +108,6 @@ fn answer(used: &Use, before: &[Use]) -> Option<GateAnswer> {
         Before::Capped if known => Some(GateAnswer::Cap),
         Before::Allowed | Before::Capped | Before::Nothing => Some(used.row.answer),
     }
-}
-
-/// Which lines were added, by index.
-fn added(change: &FileChange, after: &str) -> Vec<bool> {
-    let mut lines = vec![false; after.split('\n').count()];
-    for range in added_lines(change) {
-        let index = |line: u32| usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-        for line in lines.iter_mut().take(index(range.last) + 1).skip(index(range.first)) {
-            *line = true;
-        }
-    }
-    lines
 }
 
 /// Whether coverage leaves the line out: it looks for its marks in the line's text.

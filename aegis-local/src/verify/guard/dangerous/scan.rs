@@ -339,9 +339,15 @@ impl<'a> Visitor<'a> for Scan {
     }
 
     fn visit_keyword(&mut self, keyword: &'a Keyword) {
-        let metaclass = keyword.arg.as_ref().is_some_and(|arg| arg.as_str() == "metaclass");
-        if metaclass {
-            self.add_named("class-machinery", "metaclass", keyword.range());
+        let never = |value: &Expr| value.as_boolean_literal_expr().is_some_and(|it| !it.value);
+        match keyword.arg.as_ref().map(|arg| arg.as_str()) {
+            Some("metaclass") => {
+                self.add_named("class-machinery", "metaclass", keyword.range());
+            }
+            Some("verify" | "verify_ssl") if never(&keyword.value) => {
+                self.add_named("unverified-peers", "verify=False", keyword.range());
+            }
+            _ => {}
         }
         walk_keyword(self, keyword);
     }

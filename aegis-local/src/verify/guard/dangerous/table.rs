@@ -64,6 +64,14 @@ pub(super) static ROWS: &[Row] = &[
     row("reflection", Deny, Allowed, "reaches things by a text that is not written there", &[]),
     row("module-as-value", Deny, Allowed, "hands on all that a module can do", &[]),
     row(
+        "unverified-peers",
+        Deny,
+        Nothing,
+        "talks to whoever claims to be the other side",
+        &["ssl._create_unverified_context", "ssl._create_stdlib_context", "ssl.CERT_NONE"],
+    )
+    .attributes(&["check_hostname"]),
+    row(
         "network",
         Deny,
         Allowed,
