@@ -67,6 +67,11 @@ impl Reply {
     pub fn answer(&self) -> Result<Answer<'_>> {
         Answer::read(&self.0)
     }
+
+    /// The body as it came.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl Client {

@@ -1,6 +1,7 @@
 //! Measures the parts that decide.
 
 mod folder;
+mod prometheus;
 mod redact;
 mod request;
 mod rollback;
@@ -30,6 +31,13 @@ Usage: cargo run --release -p aegis-benches --bin evaluate -- COMMAND
       --output-tokens N   most tokens of the answer  [4096]
       --temperature T, --seed N   left out where the model takes none
       --effort EFFORT     least, low, medium or high: how much it thinks
+  prometheus [--series N] [--ticks N] [--real] [--json]
+                  what it costs to poll N series [10000] and to judge them, as the median of some ticks
+                  [20]: CPU of the one thread that does it, wall time, CPU a series of each part, bytes
+                  of answers, allocations, heap a series that stays between ticks, and as ratios the
+                  parser beside serde_json::Value and polls of one service at a time beside one of all.
+                  A server of this program's own answers; with --real it is the installed `prometheus`,
+                  which scrapes a page of all these services. Build it with --release.
   sandbox [OPTIONS] --workspace DIR -- CMD...
                   runs CMD in the sandbox, on a copy of DIR; prints one JSON object: exit, signal, ended
                   (exited, signalled, timed_out, exceeded), limit (the one that was reached), stdout and
@@ -99,6 +107,18 @@ fn run(words: &[&str]) -> Result<bool, Box<dyn Error>> {
                 return Ok(false);
             };
             println!("{:#}", request::run(&options)?);
+        }
+        ["prometheus", options @ ..] => {
+            let Some(options) = understood("prometheus", prometheus::Options::parse(options))
+            else {
+                return Ok(false);
+            };
+            let figures = prometheus::run(&options).map_err(|e| e as Box<dyn Error>)?;
+            if options.json {
+                println!("{:#}", serde_json::to_value(&figures)?);
+            } else {
+                print!("{figures}");
+            }
         }
         ["sandbox", options @ ..] => {
             let Some(options) = understood("sandbox", sandbox::Options::parse(options)) else {

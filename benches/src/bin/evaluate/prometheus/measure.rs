@@ -1,0 +1,206 @@
+//! CPU of the one thread that polls, parses and judges; servers have threads or processes of their own.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use aegis_benches::Result;
+use aegis_benches::prometheus::{Fleet, Verdicts, Watch};
+use aegis_core::model::Samples;
+use aegis_core::port::{Clock as _, SystemClock};
+use aegis_core::stage::MetricSource as _;
+use aegis_prometheus::{Answer, Client, Prometheus};
+use allocation_counter::AllocationInfo;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+use tokio::runtime::{Builder, Runtime};
+
+use super::Server;
+use super::figures::{Figures, Kept, OneByOne, Parse, Part};
+
+/// How long the first whole answers may take: Prometheus needs two scrapes for a rate.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A plain query, of which one answer is read again and again.
+const PLAIN: &str = "sum by (service) (rate(http_requests_total[12s]))";
+/// Services that are asked about one by one.
+const ALONE: usize = 20;
+
+/// What one piece of work took.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lap {
+    cpu: Duration,
+    wall: Duration,
+}
+
+/// What polls, on the thread that calls, and what judges.
+struct Tick<'a> {
+    fleet: &'a Fleet,
+    runtime: Runtime,
+    source: Prometheus,
+    watch: Watch,
+}
+
+impl Tick<'_> {
+    fn poll(&self) -> Result<Vec<Samples>> {
+        let query = self.fleet.query(SystemClock.now());
+        Ok(self.runtime.block_on(self.source.sample_each(&self.fleet.services, &query))?)
+    }
+
+    /// The first answers that lack nothing.
+    fn whole(&self) -> Result<Vec<Samples>> {
+        let began = Instant::now();
+        loop {
+            let all = self.poll()?;
+            let readings = || all.iter().flat_map(|samples| &samples.series);
+            let Some((metric, missing)) = readings().find(|(_, r)| r.last().is_none()) else {
+                return Ok(all);
+            };
+            if began.elapsed() > PATIENCE {
+                return Err(
+                    format!("no whole answer in {PATIENCE:?}: {metric}: {missing:?}").into()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// A service at a time, as planners ask that know nothing of each other.
+    fn alone(&self) -> Result<usize> {
+        let services = &self.fleet.services[..ALONE.min(self.fleet.services.len())];
+        for service in services {
+            let mut query = self.fleet.query(SystemClock.now());
+            query.service = service.clone();
+            black_box(self.runtime.block_on(self.source.sample(&query))?);
+        }
+        Ok(services.len())
+    }
+}
+
+pub(super) fn measure(fleet: &Fleet, server: &Server, ticks: usize) -> Result<Figures> {
+    let config = fleet.config(&server.base());
+    let mut kept = Kept::default();
+    let mut watch = None;
+    kept.detector = counted(|| watch = Some(Watch::new(fleet))).bytes_current;
+    let mut tick = Tick {
+        fleet,
+        runtime: Builder::new_current_thread().enable_all().build()?,
+        source: Prometheus::new(config.clone())?,
+        watch: watch.ok_or("no detectors")?,
+    };
+    let all = tick.whole()?;
+    tick.watch.learn(&all);
+    kept.release = counted(|| tick.watch.release(&all, SystemClock.now())).bytes_current;
+
+    let (mut whole, mut polls, mut detects, mut judges) = (vec![], vec![], vec![], vec![]);
+    let (mut opened, mut verdicts) = (0, Verdicts::default());
+    let before = server.served()?;
+    for _ in 0..ticks {
+        let (all, poll) = timed(|| tick.poll())?;
+        let all = all?;
+        let (now_open, detect) = timed(|| tick.watch.observe(&all))?;
+        let (judged, judge) = timed(|| tick.watch.judge(&all))?;
+        (opened, verdicts) = (opened + now_open, judged);
+        let cpu = poll.cpu + detect.cpu + judge.cpu;
+        whole.push(Lap { cpu, wall: poll.wall + detect.wall + judge.wall });
+        polls.push(poll);
+        detects.push(detect);
+        judges.push(judge);
+    }
+    let after = server.served()?;
+    let each = |total: u64| total / ticks as u64;
+
+    let mut all = Ok(Vec::new());
+    let poll = counted(|| all = tick.poll());
+    let all = all?;
+    let detect = counted(|| {
+        black_box(tick.watch.observe(&all));
+    });
+    let judge = counted(|| {
+        black_box(tick.watch.judge(&all));
+    });
+    let part = |laps: &[Lap], heap: AllocationInfo| Part {
+        ns: nanoseconds(median(laps).cpu) / fleet.series() as f64,
+        allocations: heap.count_total,
+        heap_most: heap.bytes_max,
+    };
+    let (alone, lap) = timed(|| tick.alone())?;
+    let alone = alone?;
+    let poll = part(&polls, poll);
+    let ns = nanoseconds(lap.cpu) / (alone * fleet.metrics.len()) as f64;
+    kept.detector /= fleet.series() as i64;
+    kept.release /= fleet.series() as i64;
+    Ok(Figures {
+        series: fleet.series(),
+        services: fleet.services.len(),
+        metrics: fleet.metrics.len(),
+        ticks,
+        cpu_ms: nanoseconds(median(&whole).cpu) / 1e6,
+        cpu_ms_most: nanoseconds(whole.iter().map(|lap| lap.cpu).max().unwrap_or_default()) / 1e6,
+        wall_ms: nanoseconds(median(&whole).wall) / 1e6,
+        requests: each(after.requests - before.requests),
+        answer_bytes: each(after.bytes - before.bytes),
+        poll,
+        detect: part(&detects, detect),
+        judge: part(&judges, judge),
+        parse: parse(&tick.runtime, &Client::new(config.endpoint)?, ticks)?,
+        one_by_one: OneByOne { services: alone, ns, times: ns / poll.ns },
+        kept,
+        opened,
+        kept_releases: verdicts.keep,
+        taken_back: verdicts.rollback,
+        undecided: verdicts.open,
+    })
+}
+
+/// One answer, read as Aegis does and as plain JSON by turns.
+fn parse(runtime: &Runtime, client: &Client, rounds: usize) -> Result<Parse> {
+    let reply = runtime.block_on(client.query(PLAIN, SystemClock.now()))?;
+    let body = reply.as_bytes();
+    let (mut read, mut json) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        read.push(timed(|| drop(black_box(Answer::read(black_box(body)))))?.1);
+        let plain =
+            || drop(black_box(serde_json::from_slice::<serde_json::Value>(black_box(body))));
+        json.push(timed(plain)?.1);
+    }
+    let answer = reply.answer()?;
+    let aegis_prometheus::Data::Vector(series) = answer.data else {
+        return Err("the answer is no vector".into());
+    };
+    let ns = |laps: &[Lap]| nanoseconds(median(laps).cpu) / series.len().max(1) as f64;
+    let (ns, json_value_ns) = (ns(&read), ns(&json));
+    Ok(Parse { series: series.len(), body_bytes: body.len(), ns, json_value_ns })
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> Result<(T, Lap)> {
+    let (cpu, began) = (cpu()?, Instant::now());
+    let done = work();
+    Ok((done, Lap { wall: began.elapsed(), cpu: self::cpu()?.saturating_sub(cpu) }))
+}
+
+/// CPU that this thread used so far.
+fn cpu() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
+    let spent = |time: TimeVal| {
+        let us = time.tv_sec() * 1_000_000 + time.tv_usec();
+        Duration::from_micros(us.unsigned_abs())
+    };
+    Ok(spent(usage.user_time()) + spent(usage.system_time()))
+}
+
+fn counted(work: impl FnOnce()) -> AllocationInfo {
+    allocation_counter::measure(work)
+}
+
+/// The median of CPU and that of wall time.
+fn median(laps: &[Lap]) -> Lap {
+    let of = |time: fn(&Lap) -> Duration| {
+        let mut times: Vec<Duration> = laps.iter().map(time).collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    };
+    Lap { cpu: of(|lap| lap.cpu), wall: of(|lap| lap.wall) }
+}
+
+fn nanoseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e9
+}
