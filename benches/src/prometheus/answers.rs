@@ -27,7 +27,7 @@ const LEVELS: [(&str, f64); 11] = [
     ("histogram_quantile(0.99,", 0.171_9),
     (") / sum", 0.002_3),
     ("=~\"5..\"", 0.46),
-    (" * 5", 200.0),
+    (" * 2", 80.0),
     ("http_requests_total", 40.0),
 ];
 
@@ -93,6 +93,7 @@ async fn ask(State(served): State<Arc<Counts>>, Form(asked): Form<Asked>) -> Res
 
 /// An answer about the services that the query names, or all; none where it asks for what is not known.
 fn body(asked: &Asked, services: usize) -> Option<String> {
+    let asks = Asks::of(&asked.query)?;
     let named = asked.query.split_once("service=").map(|(_, rest)| rest);
     let named: Vec<usize> = match named.and_then(|rest| rest.split('"').nth(1)) {
         None => (0..services).collect(),
@@ -110,7 +111,7 @@ fn body(asked: &Asked, services: usize) -> Option<String> {
         let mut at = first;
         while at <= last {
             let comma = if at > first { "," } else { "" };
-            let _ = write!(out, r#"{comma}[{at},"{}"]"#, value(&asked.query, service, at)?);
+            let _ = write!(out, r#"{comma}[{at},"{}"]"#, asks.value(service, at));
             at += step;
         }
         out.push_str(if kind == "vector" { "}" } else { "]}" });
@@ -119,16 +120,38 @@ fn body(asked: &Asked, services: usize) -> Option<String> {
     Some(out)
 }
 
-fn value(query: &str, service: usize, at: f64) -> Option<f64> {
-    if query.contains("timestamp(") {
-        return Some(at);
+/// What a query asks for.
+#[derive(Clone, Copy)]
+enum Asks {
+    /// The time itself.
+    Time,
+    /// What is the same for every service.
+    Fixed(f64),
+    /// What differs a little.
+    Level(f64),
+}
+
+impl Asks {
+    fn of(query: &str) -> Option<Self> {
+        if query.contains("timestamp(") {
+            return Some(Self::Time);
+        }
+        let (part, level) = LEVELS.iter().find(|(part, _)| query.contains(part))?;
+        Some(if *part == "(up{" { Self::Fixed(*level) } else { Self::Level(*level) })
     }
-    let (part, level) = LEVELS.iter().find(|(part, _)| query.contains(part))?;
-    // Seconds since 1970 are far below 2^53.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let phase = (service * 7 + at as usize) % 11;
-    let wobbles = *part != "(up{";
-    Some(if wobbles { level * (1.0 + 0.003_7 * phase as f64) } else { *level })
+
+    fn value(self, service: usize, at: f64) -> f64 {
+        match self {
+            Self::Time => at,
+            Self::Fixed(level) => level,
+            Self::Level(level) => {
+                // Seconds since 1970 are far below 2^53.
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let phase = (service * 7 + at as usize) % 11;
+                level * (1.0 + 0.003_7 * phase as f64)
+            }
+        }
+    }
 }
 
 /// The body of an answer to a usual query about `services` services: the values of one moment, or of

@@ -28,7 +28,7 @@ pub struct Served {
 /// The route whose errors are counted.
 const ROUTE: &str = "/cart";
 /// From one tick to the next.
-const STEP: Duration = Duration::from_secs(5);
+const STEP: Duration = Duration::from_secs(2);
 
 /// Services that have the same metrics.
 #[derive(Debug)]

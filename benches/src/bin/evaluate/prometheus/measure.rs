@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use aegis_benches::Result;
 use aegis_benches::prometheus::{Fleet, Verdicts, Watch};
-use aegis_core::model::Samples;
+use aegis_core::model::{Metric, Readings, Samples};
 use aegis_core::port::{Clock as _, SystemClock};
 use aegis_core::stage::MetricSource as _;
 use aegis_prometheus::{Answer, Client, Prometheus};
 use allocation_counter::AllocationInfo;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use nix::time::ClockId;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Server;
@@ -19,6 +18,8 @@ use super::figures::{Figures, Kept, OneByOne, Parse, Part};
 
 /// How long the first whole answers may take: Prometheus needs two scrapes for a rate.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How much a rate may differ from one answer to the next where nothing changes.
+const STEADY: f64 = 0.05;
 /// A plain query, of which one answer is read again and again.
 const PLAIN: &str = "sum by (service) (rate(http_requests_total[12s]))";
 /// Services that are asked about one by one.
@@ -45,20 +46,24 @@ impl Tick<'_> {
         Ok(self.runtime.block_on(self.source.sample_each(&self.fleet.services, &query))?)
     }
 
-    /// The first answers that lack nothing.
+    /// The first answers that lack nothing, once rates reach over whole windows and so stay as they are.
     fn whole(&self) -> Result<Vec<Samples>> {
         let began = Instant::now();
+        let mut before = f64::NAN;
         loop {
             let all = self.poll()?;
             let readings = || all.iter().flat_map(|samples| &samples.series);
-            let Some((metric, missing)) = readings().find(|(_, r)| r.last().is_none()) else {
+            let missing = readings().find(|(_, readings)| readings.last().is_none());
+            let rate = all[0].get(&Metric::RequestRate).and_then(Readings::last);
+            let rate = rate.map_or(f64::NAN, |point| point.value);
+            if missing.is_none() && (rate - before).abs() <= STEADY * rate {
                 return Ok(all);
-            };
-            if began.elapsed() > PATIENCE {
-                return Err(
-                    format!("no whole answer in {PATIENCE:?}: {metric}: {missing:?}").into()
-                );
             }
+            if began.elapsed() > PATIENCE {
+                let why = format!("no steady answer in {PATIENCE:?}: {missing:?}, rate {rate}");
+                return Err(why.into());
+            }
+            before = rate;
             std::thread::sleep(Duration::from_millis(500));
         }
     }
@@ -177,14 +182,9 @@ fn timed<T>(work: impl FnOnce() -> T) -> Result<(T, Lap)> {
     Ok((done, Lap { wall: began.elapsed(), cpu: self::cpu()?.saturating_sub(cpu) }))
 }
 
-/// CPU that this thread used so far.
+/// CPU that this thread used so far, to the nanosecond.
 fn cpu() -> Result<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
-    let spent = |time: TimeVal| {
-        let us = time.tv_sec() * 1_000_000 + time.tv_usec();
-        Duration::from_micros(us.unsigned_abs())
-    };
-    Ok(spent(usage.user_time()) + spent(usage.system_time()))
+    Ok(ClockId::CLOCK_THREAD_CPUTIME_ID.now()?.into())
 }
 
 fn counted(work: impl FnOnce()) -> AllocationInfo {

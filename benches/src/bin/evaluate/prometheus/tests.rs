@@ -18,6 +18,9 @@ fn adds_up(figures: &Figures) {
     assert_eq!((figures.opened, figures.taken_back), (0, 0), "{figures}");
     assert_eq!(figures.kept_releases, 4, "{figures}");
     assert_eq!(figures.parse.series, 4);
+    for cpu in [figures.cpu_ms, figures.poll.ns, figures.parse.ns, figures.one_by_one.ns] {
+        assert!(cpu > 0.0, "{figures}");
+    }
     assert_eq!(figures.one_by_one.services, 4);
     // A vector of four services, 14 times.
     let one = figures.parse.body_bytes as u64;
