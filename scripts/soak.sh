@@ -32,8 +32,10 @@ echo "== every call of every test held against GitHub's own description"
 ./scripts/npm-packages.sh
 AEGIS_GITHUB_DESCRIBED=1 cargo test --locked -p aegis-github --test main
 
-echo "== every scenario of make heal, by pull requests on what stands in for GitHub"
+echo "== every scenario of make heal, by pull requests on what stands in for GitHub; then on the numbers of"
+echo "   a real Prometheus"
 AEGIS_ALL_SCENARIOS=1 cargo test --locked -p aegis-examples --test main by_pull_requests -- --nocapture
+AEGIS_ALL_SCENARIOS=1 cargo test --locked -p aegis-examples --test main of_a_prometheus -- --nocapture
 
 echo "== every scenario of make heal, ten times in a row, then beside a process that takes a core"
 scripts/soak-heal.sh
