@@ -14,6 +14,7 @@
 #![deny(missing_docs)]
 
 pub mod advise;
+mod answer;
 pub mod calibrate;
 pub mod context;
 pub mod diagnose;

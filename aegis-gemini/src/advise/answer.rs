@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::statistics;
+use crate::answer;
 use crate::prompt::Framed;
 
 /// Bytes of the reason that are kept.
@@ -42,11 +43,9 @@ pub(super) enum Advice {
 
 impl Said {
     pub(super) fn read(text: &str) -> std::result::Result<Self, String> {
-        let said: Self = crate::diagnose::json(text)?;
-        if (0.0..=1.0).contains(&said.confidence) {
-            return Ok(said);
-        }
-        Err(format!("confidence is {}, not from 0 to 1", said.confidence))
+        let said: Self = answer::json(text)?;
+        answer::share(said.confidence)?;
+        Ok(said)
     }
 
     /// What it is worth; `Invalid` where nothing that it quotes is in the data.
@@ -56,8 +55,7 @@ impl Said {
         if quoted.is_empty() {
             return Err(Error::invalid("the advice rests on nothing in the data").at("judge"));
         }
-        let why = self.reasoning.trim();
-        let why = why[..why.floor_char_boundary(REASON)].to_owned();
+        let why = answer::cut(self.reasoning.trim(), REASON).to_owned();
         let sure = Confidence::from_ratio(self.confidence);
         Ok(match self.advice {
             Word::Keep => Advice::Keep(why),

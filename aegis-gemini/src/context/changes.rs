@@ -23,7 +23,7 @@ impl Gatherer {
             let path = Some(file.path.as_str());
             let commits = self.repository.history(base, path, PER_FILE + 1).await?;
             let safe = |text: &String| self.redactor.redact_str(text).as_str().to_owned();
-            let mut after = Some(safe(&file.text));
+            let mut after = Some(file.redacted.clone());
             // What the change before left is what this one began with.
             for pair in commits.windows(2) {
                 let [commit, earlier] = pair else { break };

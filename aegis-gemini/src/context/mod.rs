@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aegis_core::model::{Case, Location};
-use aegis_core::port::Repository;
+use aegis_core::port::{FileEntry, Repository};
 use aegis_core::redact::{Redactor, Untrusted};
 use aegis_core::{Result, Revision};
 
@@ -43,6 +43,8 @@ pub struct Context {
     pub sections: Vec<Section>,
     /// Files of which lines are shown, by path.
     pub shown: BTreeMap<String, Shown>,
+    /// Every file of that revision.
+    pub files: Vec<FileEntry>,
 }
 
 impl Context {
@@ -89,7 +91,8 @@ impl Gatherer {
         base: &Revision,
         focus: &[Location],
     ) -> Result<Context> {
-        let places = source::places(self.repository.as_ref(), case, base, focus).await?;
+        let files = self.repository.list(base).await?;
+        let places = source::places(&files, case, focus);
         let shown = self.show(base, &places).await?;
         let changes = self.changes(base, &shown).await?;
         let source = shown.values().map(|file| file.text(self.lines)).collect::<Vec<_>>();
@@ -102,7 +105,7 @@ impl Gatherer {
             Section::new("metrics and releases", self.cut(&case::numbers(case), OTHERS)),
             Section::new("earlier incidents like it", self.cut(&case::similar(case), OTHERS)),
         ];
-        Ok(Context { base: base.clone(), sections, shown })
+        Ok(Context { base: base.clone(), sections, shown, files })
     }
 
     fn bytes(&self, share: Share) -> usize {

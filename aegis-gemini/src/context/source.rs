@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use aegis_core::model::{Case, Location};
 use aegis_core::patch::LineRange;
-use aegis_core::port::Repository;
+use aegis_core::port::FileEntry;
 use aegis_core::trace::{line_of, locate};
 use aegis_core::{Result, Revision};
 
@@ -42,7 +42,7 @@ pub struct Shown {
     /// The lines that are shown, sorted and apart.
     pub ranges: Vec<LineRange>,
     /// The text without secrets.
-    redacted: String,
+    pub(super) redacted: String,
 }
 
 impl Shown {
@@ -97,17 +97,15 @@ impl Shown {
 }
 
 /// Where in which files to look: `focus` first, then the trace's own frames, the innermost first.
-pub(super) async fn places(
-    repository: &dyn Repository,
+pub(super) fn places(
+    files: &[FileEntry],
     case: &Case,
-    base: &Revision,
     focus: &[Location],
-) -> Result<Vec<(String, Wanted)>> {
+) -> Vec<(String, Wanted)> {
     let mut all: Vec<(String, Wanted)> = Vec::new();
     for place in focus {
         add(&mut all, &place.path, place.line, None);
     }
-    let files = repository.list(base).await?;
     let paths = || files.iter().filter(|file| file.regular).map(|file| file.path.as_str());
     let traces = case.symptoms.iter().filter_map(|symptom| symptom.trace());
     for exception in traces.flat_map(|trace| &trace.exceptions) {
@@ -117,7 +115,7 @@ pub(super) async fn places(
             }
         }
     }
-    Ok(all)
+    all
 }
 
 /// Lines of a file, each with its text where that was printed.

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::answer;
+
 /// Hypotheses that are read of an answer.
 const MOST: usize = 3;
 
@@ -44,22 +46,11 @@ pub(super) enum Blamed {
 impl Said {
     /// Reads an answer, or says what is wrong with it.
     pub(super) fn read(text: &str) -> Result<Self, String> {
-        let mut said: Self = super::answer::json(text)?;
+        let mut said: Self = answer::json(text)?;
         said.hypotheses.truncate(MOST);
-        let odd = said.hypotheses.iter().find(|claim| !(0.0..=1.0).contains(&claim.confidence));
-        match odd {
-            Some(claim) => Err(format!("confidence is {}, not from 0 to 1", claim.confidence)),
-            None => Ok(said),
-        }
+        said.hypotheses.iter().try_for_each(|claim| answer::share(claim.confidence))?;
+        Ok(said)
     }
-}
-
-/// The JSON of an answer, in a code fence or without.
-pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-    let text = text.trim();
-    let inside = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
-    let inside = inside.map_or(text, |inside| inside.strip_prefix("json").unwrap_or(inside));
-    serde_json::from_str(inside.trim()).map_err(|e| format!("it is no JSON of the schema: {e}"))
 }
 
 /// What an answer has to look like; a decision comes after what it rests on, and confidence last. A model

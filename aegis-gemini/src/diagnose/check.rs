@@ -2,9 +2,9 @@
 
 use aegis_core::Confidence;
 use aegis_core::model::{Case, Cause, Hypothesis, Location, Release};
-use aegis_core::port::FileEntry;
 
 use super::answer::{Blamed, Claim, Said};
+use crate::answer;
 use crate::context::Context;
 use crate::prompt::Framed;
 
@@ -23,7 +23,6 @@ pub(super) struct Ground<'a> {
     pub(super) case: &'a Case,
     pub(super) data: &'a Framed,
     pub(super) context: &'a Context,
-    pub(super) files: &'a [FileEntry],
 }
 
 impl Ground<'_> {
@@ -73,7 +72,7 @@ impl Ground<'_> {
     /// The place that is blamed, and whether the model saw it.
     fn location(&self, claim: &Claim) -> Option<(Location, bool)> {
         let (path, line) = (claim.path.as_deref()?.trim(), claim.line?);
-        if !self.files.iter().any(|file| file.regular && file.path == path) {
+        if !self.context.files.iter().any(|file| file.regular && file.path == path) {
             return None;
         }
         let mut location = Location::new(path, line);
@@ -104,7 +103,7 @@ fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// At most so many bytes, on a character boundary.
+/// At most so many bytes.
 fn cut(text: &str, most: usize) -> String {
-    text[..text.floor_char_boundary(most)].to_owned()
+    answer::cut(text, most).to_owned()
 }

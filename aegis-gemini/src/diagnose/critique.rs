@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::ModelDiagnoser;
 use super::check::Ground;
+use crate::answer;
 use crate::prompt::{Prompt, Section};
 use crate::router::Task;
 
@@ -60,7 +61,7 @@ impl ModelDiagnoser {
             self.question(Task::Validation, Prompt::CRITIQUE, &data, self.config.within_ms / 2);
         question.request = question.request.with_schema(schema());
         let question = question.besides(author);
-        let reply = self.router.ask(&question, super::answer::json::<Critique>).await;
+        let reply = self.router.ask(&question, answer::json::<Critique>).await;
         let most = match &reply {
             Err(e) => {
                 tracing::debug!(target: "aegis", error = %e, "nobody checked a diagnosis");

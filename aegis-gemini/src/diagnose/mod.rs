@@ -10,10 +10,9 @@ use std::sync::Arc;
 use aegis_core::model::{Case, Cause, Diagnosis, Hypothesis};
 use aegis_core::port::Repository;
 use aegis_core::stage::Diagnoser;
-use aegis_core::{Confidence, Error, Result, Revision};
+use aegis_core::{Confidence, Error, Result};
 use async_trait::async_trait;
 
-pub(crate) use answer::json;
 pub use config::DiagnoserConfig;
 
 use self::answer::Said;
@@ -146,10 +145,6 @@ impl ModelDiagnoser {
         }
     }
 
-    async fn base(&self) -> Result<Revision> {
-        self.repository.head().await
-    }
-
     async fn calibrated(&self, mut found: Vec<Hypothesis>) -> Vec<Hypothesis> {
         let calibration = match &self.calibrator {
             Some(calibrator) => calibrator.calibration().await,
@@ -169,13 +164,12 @@ impl ModelDiagnoser {
 #[async_trait]
 impl Diagnoser for ModelDiagnoser {
     async fn diagnose(&self, case: &Case) -> Result<Diagnosis> {
-        let base = self.base().await?;
+        let base = self.repository.head().await?;
         let (repository, redactor) = (Arc::clone(&self.repository), self.framer.redactor().clone());
         let gatherer = Gatherer::new(repository, redactor, self.config.context_tokens);
         let context: Context = gatherer.gather(case, &base, &[]).await?;
         let data = self.framer.frame(&context.sections);
-        let files = self.repository.list(&base).await?;
-        let ground = Ground { case, data: &data, context: &context, files: &files };
+        let ground = Ground { case, data: &data, context: &context };
         let (reply, found) = self.ask(&data, &ground).await?;
         let mut found = self.calibrated(found).await;
         if self.config.critique && !found.is_empty() {

@@ -5,9 +5,10 @@ use aegis_core::model::Location;
 use aegis_core::patch::{FileChange, Tier};
 
 use super::function::Function;
-use super::place::{Ground, Placed, cut};
+use super::place::{Ground, Placed};
 use super::rank::Candidate;
 use super::{ModelFixes, answer, examples};
+use crate::answer::cut;
 use crate::model::Request;
 use crate::prompt::{Prompt, Section};
 use crate::router::{Question, Task, Unanswered};

@@ -163,8 +163,7 @@ impl FixGenerator for ModelFixes {
         if context.shown.is_empty() {
             return Ok(Vec::new());
         }
-        let files = self.repository.list(&diagnosis.base).await?;
-        let files: Vec<String> = files.into_iter().map(|file| file.path).collect();
+        let files: Vec<String> = context.files.iter().map(|file| file.path.clone()).collect();
         let ground = Ground {
             case,
             base: &diagnosis.base,

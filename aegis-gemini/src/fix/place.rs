@@ -11,6 +11,7 @@ use aegis_core::{Confidence, ErrorKind, Revision};
 use super::answer::Draft;
 use super::limits::Limits;
 use super::{Blamed, exact, near};
+use crate::answer::cut;
 use crate::context::Shown;
 
 /// Above it nobody's word counts before anything is proven.
@@ -196,9 +197,4 @@ fn marker(change: &FileChange) -> Option<&str> {
     };
     let mut added = change.after.as_deref().unwrap_or_default().lines().filter(marks);
     added.find(|line| !before.lines().any(|old| old == *line))
-}
-
-/// The head of a text.
-pub(super) fn cut(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
 }
