@@ -33,6 +33,13 @@ pub enum Observation {
     Pipeline(Fingerprint, Untrusted),
 }
 
+impl Observation {
+    /// What makes failures of a health check the same trouble, whoever reports them.
+    pub fn unhealthy_fingerprint() -> Fingerprint {
+        Fingerprint::of(["unhealthy", &Metric::Health.to_string()])
+    }
+}
+
 /// A metric that left its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -54,6 +61,11 @@ impl Anomaly {
     /// A metric measured `deviations` away from what was expected.
     pub fn new(metric: Metric, expected: f64, measured: f64, deviations: f64) -> Self {
         Self { metric, expected, measured, deviations }
+    }
+
+    /// What makes anomalies of `metric` the same trouble, whoever reports them.
+    pub fn fingerprint_of(metric: &Metric) -> Fingerprint {
+        Fingerprint::of(["anomaly", &metric.to_string()])
     }
 }
 

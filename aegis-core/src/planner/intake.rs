@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::id::{Fingerprint, IncidentId, ServiceName};
 use crate::machine::{Entry, Incident, Opened as OpenedRecord, Phase, Record};
 use crate::model::{
-    Author, Event, IncidentKind, Metric, Observation, Release, Signal, SignalKind, Similar, Symptom,
+    Anomaly, Author, Event, IncidentKind, Observation, Release, Signal, SignalKind, Similar,
+    Symptom,
 };
 use crate::port::{Filter, Message, NewIncident, Opened, Receipt, Summary, TelemetryEvent};
 use crate::redact::Untrusted;
@@ -333,12 +334,12 @@ fn symptom(engine: &Engine, signal: &Signal) -> Symptom {
             let (was, is) = (anomaly.expected, anomaly.measured);
             let text = format!("{name} is {is:.4}, expected {was:.4}");
             let title = engine.redactor.redact_str(&text);
-            let print = Fingerprint::of(["anomaly", &name]);
+            let print = Anomaly::fingerprint_of(&anomaly.metric);
             (print, SignalKind::Anomaly(anomaly.clone()), title.clone(), title)
         }
         Observation::Unhealthy(text) => {
             let detail = redact(text);
-            let print = Fingerprint::of(["unhealthy", &Metric::Health.to_string()]);
+            let print = Observation::unhealthy_fingerprint();
             (print, SignalKind::Unhealthy, detail.first_line(), detail)
         }
         Observation::Pipeline(print, text) => {

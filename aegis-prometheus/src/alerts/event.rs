@@ -2,7 +2,7 @@
 
 use aegis_core::model::{Anomaly, Event, Metric, Observation, Signal};
 use aegis_core::redact::Untrusted;
-use aegis_core::{Fingerprint, ServiceName, Timestamp};
+use aegis_core::{ServiceName, Timestamp};
 
 use super::AlertsConfig;
 use super::payload::{Alert, Status};
@@ -42,8 +42,8 @@ impl About {
     /// What makes it the same trouble to core as what a detector or a probe sees.
     pub(super) fn trouble(&self) -> Trouble {
         let fingerprint = match &self.metric {
-            Some(metric) => Fingerprint::of(["anomaly", &metric.to_string()]),
-            None => Fingerprint::of(["unhealthy", &Metric::Health.to_string()]),
+            Some(metric) => Anomaly::fingerprint_of(metric),
+            None => Observation::unhealthy_fingerprint(),
         };
         (self.service.clone(), fingerprint)
     }
