@@ -36,10 +36,11 @@ use super::tail::{StartAt, Tail, TailConfig, TailPosition};
 #[derive(Debug)]
 pub struct ErrorLog {
     service: ServiceName,
-    fixed: Vec<PathBuf>,
+    /// Each with how many bytes it had when it was added.
+    fixed: Vec<(PathBuf, u64)>,
     dirs: Vec<Dir>,
     state: Option<PathBuf>,
-    start: StartAt,
+    start: Option<StartAt>,
     interval: Duration,
     quiet: Duration,
     clock: Arc<dyn Clock>,
@@ -70,7 +71,7 @@ impl ErrorLog {
             fixed: Vec::new(),
             dirs: Vec::new(),
             state: None,
-            start: StartAt::End,
+            start: None,
             interval: Duration::from_millis(100),
             quiet: Duration::from_millis(250),
             clock: Arc::new(SystemClock),
@@ -78,10 +79,13 @@ impl ErrorLog {
         }
     }
 
-    /// Adds a file, which need not exist.
+    /// Adds a file, which need not exist. What is written to it from now on counts, however long it
+    /// takes until it is looked at first.
     #[must_use]
     pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.fixed.push(path.into());
+        let path = path.into();
+        let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+        self.fixed.push((path, size));
         self
     }
 
@@ -101,10 +105,11 @@ impl ErrorLog {
         self
     }
 
-    /// Says where to begin in a file that exists already and has no position; its end by default.
+    /// Says where to begin in a file that exists when it is added, and has no position; by default
+    /// with what is written later.
     #[must_use]
     pub fn with_start(mut self, start: StartAt) -> Self {
-        self.start = start;
+        self.start = Some(start);
         self
     }
 
@@ -133,7 +138,10 @@ impl ErrorLog {
     fn look(&mut self) -> Result<bool> {
         let running = self.running.get_or_insert_with(|| {
             let ledger = Ledger::open(self.state.clone());
-            let follow = |path: &PathBuf| followed(path.clone(), &ledger, self.start);
+            let follow = |(path, size): &(PathBuf, u64)| {
+                let start = self.start.unwrap_or(StartAt::After(*size));
+                followed(path.clone(), &ledger, start)
+            };
             let files = self.fixed.iter().map(follow).collect();
             Running { ledger, files, ready: VecDeque::new() }
         });

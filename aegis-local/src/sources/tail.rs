@@ -26,6 +26,8 @@ pub enum StartAt {
     End,
     /// With the first whole line in the last so many bytes.
     Last(u64),
+    /// With the first whole line after so many bytes; with the first line of a file that is shorter.
+    After(u64),
 }
 
 /// Bounds of a [`Tail`].

@@ -153,6 +153,22 @@ async fn errors_written_while_nobody_looked_are_reported() {
 }
 
 #[tokio::test]
+async fn what_is_written_before_the_first_look_counts() {
+    let logs = Logs::new();
+    append(&logs.path("old.log"), TRACE);
+    let mut source = ErrorLog::new("shop")
+        .with_file(logs.path("old.log"))
+        .with_file(logs.path("new.log"))
+        .with_interval(Duration::from_millis(5))
+        .with_quiet(Duration::from_millis(20));
+    append(&logs.path("old.log"), &TRACE.replace("ZeroDivision", "Key"));
+    append(&logs.path("new.log"), &TRACE.replace("ZeroDivision", "Value"));
+    assert!(text(&next(&mut source).await.0).contains("KeyError"));
+    assert!(text(&next(&mut source).await.0).contains("ValueError"));
+    assert!(silent(&mut source).await);
+}
+
+#[tokio::test]
 async fn errors_of_a_run_carry_its_revision() {
     let logs = Logs::new();
     let dir = logs.path("runs");

@@ -78,6 +78,8 @@ impl Reader {
             StartAt::Beginning => 0,
             StartAt::End => size,
             StartAt::Last(bytes) => size.saturating_sub(bytes),
+            StartAt::After(bytes) if bytes <= size => bytes,
+            StartAt::After(_) => 0,
         };
         // In the middle of a line its rest means nothing.
         let inside = from > 0 && self.byte_before(from)? != Some(b'\n');
