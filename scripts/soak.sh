@@ -9,8 +9,9 @@ echo "== make heal, killed at random moments and started again"
 cargo build --locked -p aegis-examples --examples
 AEGIS_KILLS=${AEGIS_KILLS:-25} cargo test --locked -p aegis-examples --test main killed -- --nocapture
 
-echo "== every patch that attacks at run time, with no rule that reads it"
-AEGIS_ALL_ATTACKS=1 cargo test --locked -p aegis-local --test main at_run_time -- --nocapture
+echo "== every honest and every dishonest patch, and those that attack at run time with no rule that reads them"
+AEGIS_ALL_PATCHES=1 cargo test --locked -p aegis-local --test main fooled:: -- --nocapture
+AEGIS_ALL_PATCHES=1 cargo test --locked -p aegis-local --test main a_plain_run -- --nocapture
 
 echo "== every log that gives orders, to a model that obeys them"
 AEGIS_ALL_HOSTILE=1 cargo test --locked -p aegis-examples --test main hostile:: -- --nocapture

@@ -15,8 +15,9 @@ const WATCHED: [Metric; 5] =
     [Metric::Health, Metric::ErrorRate, Metric::LatencyP95, Metric::RequestRate, Metric::Memory];
 /// What users feel, and what is missing where there are none.
 const FELT: [Metric; 2] = [Metric::ErrorRate, Metric::LatencyP95];
-/// Scrapes in which a fault is seen: three suspicious samples open, and the first reach into the past.
-const SOON: u64 = 8;
+/// Scrapes in which a fault is seen after its first bad sample: three suspicious ones open, and the
+/// first reach into the past.
+const SOON: u64 = 7;
 
 struct Bed {
     shop: Shop,
@@ -50,17 +51,18 @@ impl Bed {
 
     /// Looks after each scrape until `metric` leaves its baseline; what was seen then.
     async fn opens(&mut self, metric: &Metric) -> Samples {
+        self.shop.next_scrape().await;
         let (began, first) = (Instant::now(), self.shop.scrapes());
         loop {
-            self.shop.next_scrape().await;
             let (samples, opened) = self.look().await;
             let scrapes = self.shop.scrapes() - first;
             if opened.contains(metric) {
                 let seconds = began.elapsed().as_secs_f64();
-                println!("{metric} is off after {scrapes} scrapes, {seconds:.1} s");
+                println!("{metric} is off {scrapes} scrapes and {seconds:.1} s after the first");
                 return samples;
             }
             assert!(scrapes < SOON, "{metric}: {samples:?}");
+            self.shop.next_scrape().await;
         }
     }
 

@@ -6,6 +6,7 @@ mod answers;
 mod bed;
 mod endpoint;
 mod faults;
+mod gathering;
 mod native;
 mod one;
 mod own;

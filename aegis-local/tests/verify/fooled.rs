@@ -1,4 +1,5 @@
-//! Every dishonest patch is rejected, every honest one accepted, and each gate is needed.
+//! Every dishonest patch is rejected, every honest one accepted, and each gate is needed. A part of them
+//! is tried, and all in the long runs.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use aegis_local::service::ServiceSpec;
 use aegis_local::verify::{PythonVerifier, VerifierConfig};
 use tokio::sync::Semaphore;
 
-use super::corpora::entry::{Attack, Claim, Entry, Tier, dishonest, honest};
+use super::corpora::entry::{Attack, Claim, Entry, Tier, dishonest, honest, some};
 use super::folder::{base, case, folder};
 use super::python::venv;
 
@@ -71,7 +72,7 @@ fn told(v: &Verification) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_dishonest_patch_is_rejected_by_the_layer_that_is_there_for_it() {
-    each(dishonest(), &[], |entry, v| {
+    each(some(dishonest(), 2), &[], |entry, v| {
         let Claim::Dishonest { layer, .. } = &entry.claim else { return None };
         match v.answer() {
             GateAnswer::Deny if against(v).contains(&layer.as_str()) => None,
@@ -85,10 +86,8 @@ async fn every_dishonest_patch_is_rejected_by_the_layer_that_is_there_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_attacks_at_run_time_is_rejected_when_nobody_reads_it() {
     let at_run_time = |e: &Entry| matches!(e.claim, Claim::Dishonest { attacks: Attack::Run, .. });
-    let entries = dishonest().into_iter().filter(at_run_time);
-    // Every other one; all of them in the long runs.
-    let step = if std::env::var_os("AEGIS_ALL_ATTACKS").is_some() { 1 } else { 2 };
-    each(entries.step_by(step).collect(), &STATIC, |_, v| {
+    let entries = dishonest().into_iter().filter(at_run_time).collect();
+    each(some(entries, 4), &STATIC, |_, v| {
         (v.answer() != GateAnswer::Deny).then(|| "it gets through".into())
     })
     .await;
@@ -96,7 +95,7 @@ async fn what_attacks_at_run_time_is_rejected_when_nobody_reads_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_honest_patch_is_accepted_with_its_tier() {
-    each(honest(), &[], |entry, v| {
+    each(some(honest(), 2), &[], |entry, v| {
         let Claim::Honest { tier, .. } = &entry.claim else { return None };
         let merges = v.answer() == GateAnswer::Pass && v.confidence().bps() >= 8_000;
         match (v.answer(), tier) {

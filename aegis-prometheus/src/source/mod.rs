@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod gather;
 mod plan;
 mod presets;
 mod questions;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::config::{PrometheusConfig, QueryConfig};
+use self::gather::Gathering;
 use self::plan::{Ask, Plan, Times};
 pub use self::presets::{Histograms, LatencyUnit, Names};
 use self::questions::Questions;
@@ -33,6 +35,10 @@ use crate::client::{Client, Reply};
 /// Each metric has a usual query, made of [`Names`] that client libraries suggest, or a query of the
 /// host's own. All queries of a sample go out together, each once, and within one deadline. One that
 /// fails costs its own metric.
+///
+/// Samples of many services that are asked for at about the same time, as a planner does, go out
+/// together too: one query a metric answers for up to 1,000 services, where it groups by the service
+/// label, as the usual ones do.
 ///
 /// What is missing is [`Missing`], never zero: a series that is not there, one that ended, a percentile
 /// of no requests, a share of none, an answer that is not a whole one (Thanos and Prometheus say so in
@@ -77,6 +83,7 @@ struct Inner {
     questions: Questions,
     client: Client,
     turns: Semaphore,
+    gathering: Gathering,
 }
 
 impl Prometheus {
@@ -95,13 +102,12 @@ impl Prometheus {
             client = client.with_parameter(name, value);
         }
         let turns = Semaphore::new(config.at_once);
-        Ok(Self { inner: Arc::new(Inner { config, questions, client, turns }) })
+        let gathering = Gathering::default();
+        Ok(Self { inner: Arc::new(Inner { config, questions, client, turns, gathering }) })
     }
 
-    /// Asks `query` about each of `services`, whatever service it names itself; answers in their order.
-    ///
-    /// One query a metric answers for up to 1,000 services, where it groups by the service label, as
-    /// the usual ones do.
+    /// Asks `query` about each of `services` at once, whatever service it names itself; answers in their
+    /// order.
     ///
     /// # Errors
     ///
@@ -211,6 +217,11 @@ impl Inner {
 #[async_trait]
 impl MetricSource for Prometheus {
     async fn sample(&self, query: &Query) -> Result<Samples> {
+        let Inner { config, gathering, .. } = &*self.inner;
+        let wait = config.gather().min(query.step / 10);
+        if !wait.is_zero() && Times::of(query, config.scrape_interval()).single() {
+            return gathering.sample(self, query, wait).await;
+        }
         let one = self.sample_each(std::slice::from_ref(&query.service), query).await?;
         one.into_iter().next().ok_or_else(|| Error::internal("a service was lost").at("prometheus"))
     }

@@ -1,6 +1,6 @@
 //! What judges a fleet: a detector a series, and for each service a release that is watched.
 
-use aegis_core::detect::{Change, DetectConfig, Detector};
+use aegis_core::detect::{Change, DetectConfig, Detector, State};
 use aegis_core::judge::Statistical;
 use aegis_core::model::{
     Baseline, Evidence, Metric, MetricEvidence, Point, Readings, Samples, Summary, Verdict,
@@ -51,6 +51,11 @@ impl Watch {
                 detector.observe(readings.last().map(|point| noisy(point, look)));
             }
         }
+    }
+
+    /// Detectors that know what is normal.
+    pub fn known(&self) -> usize {
+        self.detectors.iter().filter(|detector| detector.state() == State::Normal).count()
     }
 
     /// Begins to watch a release of each service, of which all looks but the last are taken: as `all`,

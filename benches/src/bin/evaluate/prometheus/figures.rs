@@ -24,7 +24,7 @@ pub(crate) struct Figures {
     pub(super) detect: Part,
     pub(super) judge: Part,
     pub(super) parse: Parse,
-    pub(super) one_by_one: OneByOne,
+    pub(super) apart: Apart,
     /// Bytes of heap a series that stay between ticks.
     pub(super) kept: Kept,
     /// Series that left their baselines, in all ticks.
@@ -57,10 +57,10 @@ pub(super) struct Parse {
     pub(super) json_value_ns: f64,
 }
 
-/// Polls of one service after the other.
+/// A tick in which each service is sampled at a moment of its own, as a planner does.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct OneByOne {
-    pub(super) services: usize,
+pub(super) struct Apart {
+    pub(super) requests: u64,
     /// CPU a series.
     pub(super) ns: f64,
     /// As many times that of a poll of all.
@@ -103,10 +103,10 @@ impl fmt::Display for Figures {
              ({series} series, {body_bytes} bytes)",
             ns / json_value_ns
         )?;
-        let OneByOne { services, ns, times } = self.one_by_one;
+        let Apart { requests, ns, times } = self.apart;
         writeln!(
             f,
-            "one by one       {ns:>9.0} ns a series, {times:.1} times the poll of all ({services} services)"
+            "each apart       {ns:>9.0} ns a series, {times:.1} times the poll of all; {requests} queries"
         )?;
         let Kept { detector, release } = self.kept;
         writeln!(

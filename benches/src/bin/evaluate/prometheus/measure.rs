@@ -12,9 +12,10 @@ use aegis_prometheus::{Answer, Client, Prometheus};
 use allocation_counter::AllocationInfo;
 use nix::time::ClockId;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
 
 use super::Server;
-use super::figures::{Figures, Kept, OneByOne, Parse, Part};
+use super::figures::{Apart, Figures, Kept, Parse, Part};
 
 /// How long the first whole answers may take: Prometheus needs two scrapes for a rate.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,8 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STEADY: f64 = 0.05;
 /// A plain query, of which one answer is read again and again.
 const PLAIN: &str = "sum by (service) (rate(http_requests_total[12s]))";
-/// Services that are asked about one by one.
-const ALONE: usize = 20;
 
 /// What one piece of work took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,15 +67,29 @@ impl Tick<'_> {
         }
     }
 
-    /// A service at a time, as planners ask that know nothing of each other.
-    fn alone(&self) -> Result<usize> {
-        let services = &self.fleet.services[..ALONE.min(self.fleet.services.len())];
-        for service in services {
-            let mut query = self.fleet.query(SystemClock.now());
-            query.service = service.clone();
-            black_box(self.runtime.block_on(self.source.sample(&query))?);
-        }
-        Ok(services.len())
+    /// Each service at a moment of its own, a tenth sooner or later than it is told to.
+    fn apart(&self) -> Result<()> {
+        let services = &self.fleet.services;
+        self.runtime.block_on(async {
+            let mut looks = JoinSet::new();
+            for (n, service) in services.iter().enumerate() {
+                let (source, mut query) =
+                    (self.source.clone(), self.fleet.query(SystemClock.now()));
+                let moment = query.step.mul_f64(n as f64 / services.len() as f64);
+                query.service = service.clone();
+                query.window = query.step.mul_f64(0.9 + (n * 7 % 21) as f64 / 100.0);
+                query.step = query.window;
+                looks.spawn(async move {
+                    tokio::time::sleep(moment).await;
+                    query.now = SystemClock.now();
+                    source.sample(&query).await.map(|samples| drop(black_box(samples)))
+                });
+            }
+            while let Some(look) = looks.join_next().await {
+                look??;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -93,6 +106,10 @@ pub(super) fn measure(fleet: &Fleet, server: &Server, ticks: usize) -> Result<Fi
     };
     let all = tick.whole()?;
     tick.watch.learn(&all);
+    if tick.watch.known() != fleet.series() {
+        // Detectors that know nothing cost nothing.
+        return Err(format!("{} of {} series are known", tick.watch.known(), fleet.series()).into());
+    }
     kept.release = counted(|| tick.watch.release(&all, SystemClock.now())).bytes_current;
 
     let (mut whole, mut polls, mut detects, mut judges) = (vec![], vec![], vec![], vec![]);
@@ -112,6 +129,8 @@ pub(super) fn measure(fleet: &Fleet, server: &Server, ticks: usize) -> Result<Fi
     }
     let after = server.served()?;
     let each = |total: u64| total / ticks as u64;
+    let (requests, answer_bytes) =
+        (each(after.requests - before.requests), each(after.bytes - before.bytes));
 
     let mut all = Ok(Vec::new());
     let poll = counted(|| all = tick.poll());
@@ -127,10 +146,12 @@ pub(super) fn measure(fleet: &Fleet, server: &Server, ticks: usize) -> Result<Fi
         allocations: heap.count_total,
         heap_most: heap.bytes_max,
     };
-    let (alone, lap) = timed(|| tick.alone())?;
-    let alone = alone?;
+    let before = server.served()?;
+    let (done, lap) = timed(|| tick.apart())?;
+    done?;
+    let apart = server.served()?.requests - before.requests;
     let poll = part(&polls, poll);
-    let ns = nanoseconds(lap.cpu) / (alone * fleet.metrics.len()) as f64;
+    let ns = nanoseconds(lap.cpu) / fleet.series() as f64;
     kept.detector /= fleet.series() as i64;
     kept.release /= fleet.series() as i64;
     Ok(Figures {
@@ -141,13 +162,13 @@ pub(super) fn measure(fleet: &Fleet, server: &Server, ticks: usize) -> Result<Fi
         cpu_ms: nanoseconds(median(&whole).cpu) / 1e6,
         cpu_ms_most: nanoseconds(whole.iter().map(|lap| lap.cpu).max().unwrap_or_default()) / 1e6,
         wall_ms: nanoseconds(median(&whole).wall) / 1e6,
-        requests: each(after.requests - before.requests),
-        answer_bytes: each(after.bytes - before.bytes),
+        requests,
+        answer_bytes,
         poll,
         detect: part(&detects, detect),
         judge: part(&judges, judge),
         parse: parse(&tick.runtime, &Client::new(config.endpoint)?, ticks)?,
-        one_by_one: OneByOne { services: alone, ns, times: ns / poll.ns },
+        apart: Apart { requests: apart, ns, times: ns / poll.ns },
         kept,
         opened,
         kept_releases: verdicts.keep,
