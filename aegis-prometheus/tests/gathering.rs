@@ -7,11 +7,13 @@ use aegis_core::stage::MetricSource as _;
 use aegis_core::{ErrorKind, Timestamp};
 use aegis_prometheus::{EndpointConfig, Prometheus as Source, PrometheusConfig};
 use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::bed::{SECOND, until};
+use crate::bed::{PATIENCE, SECOND, until};
 
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 const SERVICES: i64 = 40;
@@ -105,14 +107,17 @@ async fn what_differs_goes_out_apart() {
     other.metrics = vec![Metric::Health];
     let mut past = look(4);
     past.now = NOW.minus(SECOND);
+    let mut later = look(5);
+    later.now = NOW.plus(SECOND);
     let own = look(1);
-    let four = tokio::join!(
+    let five = tokio::join!(
         source.sample(&own),
+        source.sample(&later),
         source.sample(&longer),
         source.sample(&other),
         source.sample(&past),
     );
-    for one in [four.0, four.1, four.2, four.3] {
+    for one in [five.0, five.1, five.2, five.3, five.4] {
         one.unwrap();
     }
     for request in requests(&server).await {
@@ -132,19 +137,29 @@ async fn what_differs_goes_out_apart() {
 async fn who_gives_up_takes_nothing_from_the_others() {
     let server = server(Duration::from_millis(300)).await;
     let source = source(&server);
-    let mut rest = JoinSet::new();
-    let mut first = all(&source);
-    for n in 0..SERVICES {
+    let (mut early, mut late, mut rest) = (all(&source), JoinSet::new(), JoinSet::new());
+    let ask = |n: i64| {
         let source = source.clone();
-        rest.spawn(async move { (n, source.sample(&look(n)).await) });
+        async move { source.sample(&look(n)).await }
+    };
+    for n in 0..SERVICES / 2 {
+        late.spawn(ask(n));
+        rest.spawn(ask(n));
     }
-    let out = async || requests(&server).await.len() == 3;
-    until("the question is out", async || out().await.then_some(())).await;
-    first.abort_all();
-    while let Some(look_at) = rest.join_next().await {
-        look_at.unwrap().1.unwrap();
+    tokio::task::yield_now().await;
+    early.shutdown().await;
+    until("the question", async || (requests(&server).await.len() == 3).then_some(())).await;
+    late.abort_all();
+    // Nobody can join it now.
+    rest.spawn(ask(0));
+    while let Some(one) = rest.join_next().await {
+        one.unwrap().unwrap();
     }
-    assert_eq!(requests(&server).await.len(), 3);
+    let requests = requests(&server).await;
+    assert_eq!(requests.len(), 6);
+    let mut services = asked(&requests[0]);
+    services.sort_unstable();
+    assert_eq!(services, (0..SERVICES / 2).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -159,6 +174,21 @@ async fn what_nobody_waits_for_is_not_asked() {
     let requests = requests(&server).await;
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| asked(request) == [1]), "{requests:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_ended() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = EndpointConfig::new(base).with_timeout(10 * PATIENCE);
+    let source = Source::new(PrometheusConfig::new(endpoint)).unwrap();
+    let mut looks = all(&source);
+    let (mut asked, _) = listener.accept().await.unwrap();
+    looks.shutdown().await;
+    let mut rest = Vec::new();
+    let ended = asked.read_to_end(&mut rest);
+    // Whether it is closed or reset is the system's.
+    let _ = tokio::time::timeout(PATIENCE, ended).await.unwrap();
 }
 
 #[tokio::test]

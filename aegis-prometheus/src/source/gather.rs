@@ -148,3 +148,27 @@ fn within(mut samples: Samples, step: Duration, counted: Duration) -> Samples {
     }
     samples
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::source::PrometheusConfig;
+    use aegis_core::Timestamp;
+    use aegis_core::model::Metric;
+
+    #[tokio::test]
+    async fn what_was_given_up_is_not_kept() {
+        let endpoint = crate::EndpointConfig::new("http://localhost:9");
+        let source = Prometheus::new(PrometheusConfig::new(endpoint)).unwrap();
+        let (now, second) = (Timestamp::from_ms(1_700_000_000_000), Duration::from_secs(1));
+        for n in 1..5 {
+            let window = n * n * second;
+            let query = Query::new("shop".into(), now, window, vec![Metric::Health]);
+            let gathering = &source.inner.gathering;
+            let asked = gathering.sample(&source, &query, second);
+            assert!(tokio::time::timeout(Duration::ZERO, asked).await.is_err());
+            assert_eq!(gathering.open.lock().unwrap().len(), 1);
+        }
+    }
+}
