@@ -41,9 +41,10 @@ check: fmt clippy doc deny forbidden
 fmt:
 	$(CARGO) fmt --all -- --check
 
-# The written list of feature sets; each compiles by itself and without a warning.
+# The written list of feature sets; each compiles by itself and without a warning. The first is that of
+# `doc` too, which needs not look at all dependencies again.
 clippy:
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --no-default-features -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --features mock -- -D warnings
 	$(CARGO) clippy --locked -p aegis-core --features testkit -- -D warnings
@@ -66,7 +67,7 @@ deny: $(DENY)
 
 # Without optimisation: compiling it takes longer than all that it is asked.
 $(DENY):
-	$(CARGO) install --debug --locked --root target/tools --version $(DENY_VERSION) cargo-deny
+	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --debug --locked --root target/tools --version $(DENY_VERSION) cargo-deny
 
 forbidden:
 	./scripts/core-tree.sh

@@ -1,5 +1,7 @@
 //! What comes in: signals from outside, and the symptoms that intake makes of them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Metric, Release};
@@ -46,13 +48,13 @@ impl Observation {
 pub struct Anomaly {
     /// Which metric.
     pub metric: Metric,
-    /// What was expected, in the metric's unit, as the bits of an `f64`.
+    /// What was expected, in the metric's unit, as the bits of an `f64`; NaN where nobody says.
     #[serde(with = "crate::bits")]
     pub expected: f64,
-    /// What was measured.
+    /// What was measured; NaN where nobody says.
     #[serde(with = "crate::bits")]
     pub measured: f64,
-    /// How far off, in robust standard deviations.
+    /// How far off, in robust standard deviations; NaN where nobody says.
     #[serde(with = "crate::bits")]
     pub deviations: f64,
 }
@@ -66,6 +68,28 @@ impl Anomaly {
     /// What makes anomalies of `metric` the same trouble, whoever reports them.
     pub fn fingerprint_of(metric: &Metric) -> Fingerprint {
         Fingerprint::of(["anomaly", &metric.to_string()])
+    }
+}
+
+/// What nobody says is left out.
+///
+/// ```
+/// use aegis_core::model::{Anomaly, Metric};
+///
+/// let seen = |expected, measured| Anomaly::new(Metric::ErrorRate, expected, measured, 8.0).to_string();
+/// assert_eq!(seen(0.01, 0.33), "error rate is 0.3300, expected 0.0100");
+/// assert_eq!(seen(f64::NAN, 0.33), "error rate is 0.3300");
+/// assert_eq!(seen(f64::NAN, f64::NAN), "error rate left its baseline");
+/// ```
+impl fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metric, expected, measured, .. } = self;
+        if measured.is_finite() {
+            write!(f, "{metric} is {measured:.4}")?;
+        } else {
+            write!(f, "{metric} left its baseline")?;
+        }
+        if expected.is_finite() { write!(f, ", expected {expected:.4}") } else { Ok(()) }
     }
 }
 

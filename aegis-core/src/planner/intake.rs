@@ -330,10 +330,7 @@ fn symptom(engine: &Engine, signal: &Signal) -> Symptom {
             (print, SignalKind::Error(trace), title, detail)
         }
         Observation::Anomaly(anomaly) => {
-            let name = anomaly.metric.to_string();
-            let (was, is) = (anomaly.expected, anomaly.measured);
-            let text = format!("{name} is {is:.4}, expected {was:.4}");
-            let title = engine.redactor.redact_str(&text);
+            let title = engine.redactor.redact_str(&anomaly.to_string());
             let print = Anomaly::fingerprint_of(&anomaly.metric);
             (print, SignalKind::Anomaly(anomaly.clone()), title.clone(), title)
         }

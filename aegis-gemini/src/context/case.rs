@@ -82,15 +82,11 @@ pub(super) fn numbers(case: &Case) -> String {
     let mut text = String::new();
     for symptom in &case.symptoms {
         if let SignalKind::Anomaly(anomaly) = &symptom.kind {
-            let _ = writeln!(
-                text,
-                "{} at {} ms: expected {:.4}, measured {:.4}, {:.1} deviations away",
-                anomaly.metric,
-                symptom.at.as_ms(),
-                anomaly.expected,
-                anomaly.measured,
-                anomaly.deviations
-            );
+            let _ = write!(text, "at {} ms: {anomaly}", symptom.at.as_ms());
+            if anomaly.deviations.is_finite() {
+                let _ = write!(text, ", {:.1} deviations away", anomaly.deviations);
+            }
+            text.push('\n');
         }
     }
     for release in case.releases.iter().take(RELEASES) {

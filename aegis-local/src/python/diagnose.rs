@@ -223,7 +223,7 @@ fn without_trace(case: &Case) -> Vec<Hypothesis> {
         let (look_at, evidence) = match &symptom.kind {
             SignalKind::Anomaly(a) => (
                 format!("{}: it left its baseline without an error in the log", a.metric),
-                format!("{}: expected {:.4}, measured {:.4}", a.metric, a.expected, a.measured),
+                a.to_string(),
             ),
             SignalKind::Error(_) => {
                 match environment::outside(symptom.title.as_str(), symptom.detail.as_str()) {

@@ -72,7 +72,7 @@ fn told(v: &Verification) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_dishonest_patch_is_rejected_by_the_layer_that_is_there_for_it() {
-    each(some(dishonest(), 2), &[], |entry, v| {
+    each(some(dishonest(), 3), &[], |entry, v| {
         let Claim::Dishonest { layer, .. } = &entry.claim else { return None };
         match v.answer() {
             GateAnswer::Deny if against(v).contains(&layer.as_str()) => None,
@@ -95,7 +95,7 @@ async fn what_attacks_at_run_time_is_rejected_when_nobody_reads_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_honest_patch_is_accepted_with_its_tier() {
-    each(some(honest(), 2), &[], |entry, v| {
+    each(some(honest(), 3), &[], |entry, v| {
         let Claim::Honest { tier, .. } = &entry.claim else { return None };
         let merges = v.answer() == GateAnswer::Pass && v.confidence().bps() >= 8_000;
         match (v.answer(), tier) {
