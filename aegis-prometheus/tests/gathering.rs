@@ -109,15 +109,18 @@ async fn what_differs_goes_out_apart() {
     past.now = NOW.minus(SECOND);
     let mut later = look(5);
     later.now = NOW.plus(SECOND);
+    let mut finer = look(6);
+    finer.window = SECOND;
     let own = look(1);
-    let five = tokio::join!(
+    let six = tokio::join!(
         source.sample(&own),
+        source.sample(&finer),
         source.sample(&later),
         source.sample(&longer),
         source.sample(&other),
         source.sample(&past),
     );
-    for one in [five.0, five.1, five.2, five.3, five.4] {
+    for one in [six.0, six.1, six.2, six.3, six.4, six.5] {
         one.unwrap();
     }
     for request in requests(&server).await {

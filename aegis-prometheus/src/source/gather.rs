@@ -61,7 +61,7 @@ impl Group {
 }
 
 impl Gathering {
-    /// The answer to `query`, a single sample, which goes out within `wait` with those like it.
+    /// The answer to `query`, one sample for its whole window, which goes out within `wait` with those like it.
     pub(super) async fn sample(
         &self,
         source: &Prometheus,

@@ -219,7 +219,7 @@ impl MetricSource for Prometheus {
     async fn sample(&self, query: &Query) -> Result<Samples> {
         let Inner { config, gathering, .. } = &*self.inner;
         let wait = config.gather().min(query.step / 10);
-        if !wait.is_zero() && Times::of(query, config.scrape_interval()).single() {
+        if !wait.is_zero() && query.step == query.window {
             return gathering.sample(self, query, wait).await;
         }
         let one = self.sample_each(std::slice::from_ref(&query.service), query).await?;
