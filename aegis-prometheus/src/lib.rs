@@ -56,3 +56,8 @@ pub use client::{Answer, Client, Data, Instant, Labels, Method, Range, Reply, Sa
 pub use http::{Auth, EndpointConfig};
 pub use silences::{Silences, SilencesConfig};
 pub use source::{Histograms, LatencyUnit, Names, Prometheus, PrometheusConfig, QueryConfig};
+
+/// Milliseconds, as configurations count.
+fn ms(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

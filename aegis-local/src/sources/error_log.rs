@@ -40,7 +40,7 @@ pub struct ErrorLog {
     fixed: Vec<(PathBuf, u64)>,
     dirs: Vec<Dir>,
     state: Option<PathBuf>,
-    start: Option<StartAt>,
+    start: StartAt,
     interval: Duration,
     quiet: Duration,
     clock: Arc<dyn Clock>,
@@ -71,7 +71,7 @@ impl ErrorLog {
             fixed: Vec::new(),
             dirs: Vec::new(),
             state: None,
-            start: None,
+            start: StartAt::End,
             interval: Duration::from_millis(100),
             quiet: Duration::from_millis(250),
             clock: Arc::new(SystemClock),
@@ -105,11 +105,11 @@ impl ErrorLog {
         self
     }
 
-    /// Says where to begin in a file that exists when it is added, and has no position; by default
-    /// with what is written later.
+    /// Says where to begin in a file that exists when it is added, and has no position; its end at that
+    /// moment by default.
     #[must_use]
     pub fn with_start(mut self, start: StartAt) -> Self {
-        self.start = Some(start);
+        self.start = start;
         self
     }
 
@@ -139,7 +139,11 @@ impl ErrorLog {
         let running = self.running.get_or_insert_with(|| {
             let ledger = Ledger::open(self.state.clone());
             let follow = |(path, size): &(PathBuf, u64)| {
-                let start = self.start.unwrap_or(StartAt::After(*size));
+                let start = match self.start {
+                    // As it was when the file was added.
+                    StartAt::End => StartAt::After(*size),
+                    start => start,
+                };
                 followed(path.clone(), &ledger, start)
             };
             let files = self.fixed.iter().map(follow).collect();

@@ -112,7 +112,7 @@ impl AlertsConfig {
     /// Counts an alert again that still fires after so long.
     #[must_use]
     pub fn with_again_after(mut self, again_after: Duration) -> Self {
-        self.again_after_ms = u64::try_from(again_after.as_millis()).unwrap_or(u64::MAX);
+        self.again_after_ms = crate::ms(again_after);
         self
     }
 
@@ -120,7 +120,7 @@ impl AlertsConfig {
     #[must_use]
     pub fn with_bounds(mut self, bytes: usize, within: Duration) -> Self {
         self.body_bytes = bytes;
-        self.within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        self.within_ms = crate::ms(within);
         self
     }
 }

@@ -111,7 +111,7 @@ impl EndpointConfig {
     /// Lets one exchange take so long.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.timeout_ms = crate::ms(timeout);
         self
     }
 

@@ -45,7 +45,7 @@ impl SilencesConfig {
     /// Lets a silence last so long where nobody ends it.
     #[must_use]
     pub fn with_lasts(mut self, lasts: Duration) -> Self {
-        self.lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+        self.lasts_ms = crate::ms(lasts);
         self
     }
 }

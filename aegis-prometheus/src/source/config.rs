@@ -191,14 +191,14 @@ impl PrometheusConfig {
     /// Says how often targets are scraped, at the least.
     #[must_use]
     pub fn with_scrape_interval(mut self, interval: Duration) -> Self {
-        self.scrape_interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.scrape_interval_ms = crate::ms(interval);
         self
     }
 
     /// Says how old a service's newest sample may be, and by which query its time is known.
     #[must_use]
     pub fn with_stale_after(mut self, age: Duration, newest: impl Into<String>) -> Self {
-        self.stale_after_ms = Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        self.stale_after_ms = Some(crate::ms(age));
         self.newest = newest.into();
         self
     }
@@ -206,7 +206,7 @@ impl PrometheusConfig {
     /// Says how long a sample waits for others to go out with it.
     #[must_use]
     pub fn with_gather(mut self, wait: Duration) -> Self {
-        self.gather_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.gather_ms = crate::ms(wait);
         self
     }
 
